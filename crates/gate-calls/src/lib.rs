@@ -1,0 +1,1 @@
+//! The functions of Gate's own ABI over guest memory.

@@ -1,0 +1,1 @@
+//! The only crate that names Wasmtime: compile, load, and run a program.

@@ -1,0 +1,1 @@
+//! Decides which WebAssembly modules are accepted.

@@ -1,0 +1,1 @@
+//! Service packets: framing, discovery, and limits; bytes in, bytes out.

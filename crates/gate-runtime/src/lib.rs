@@ -1,0 +1,1 @@
+//! Starts containers and supervises the programs in them.

@@ -1,0 +1,1 @@
+//! Namespaces, system call filters, limits, and descriptors; knows no WebAssembly.

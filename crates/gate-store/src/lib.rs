@@ -1,0 +1,1 @@
+//! Compiled artifacts at rest, by content.

@@ -1,0 +1,1 @@
+//! Scaffolding of the end-to-end tests: real programs, real processes.

@@ -1,0 +1,1 @@
+//! WASI preview 1 over guest memory and an in-memory file system.

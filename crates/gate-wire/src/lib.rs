@@ -1,0 +1,1 @@
+//! Messages between the runtime and the processes inside a container.
