@@ -58,8 +58,8 @@ traps! {
     CallStackExhausted = 4, "CALL_STACK_EXHAUSTED", "call stack exhausted";
     /// A load, store or bulk operation, or a call's pointer argument, outside of linear memory.
     MemoryAccessOutOfBounds = 5, "MEMORY_ACCESS_OUT_OF_BOUNDS", "memory access out of bounds";
-    /// `call_indirect` beyond the table's end.
-    IndirectCallIndexOutOfBounds = 6, "INDIRECT_CALL_INDEX_OUT_OF_BOUNDS", "indirect call index out of bounds";
+    /// `call_indirect`, or another table instruction, beyond the table's end.
+    IndirectCallIndexOutOfBounds = 6, "INDIRECT_CALL_INDEX_OUT_OF_BOUNDS", "table index out of bounds";
     /// `call_indirect` of a function with another type, or of none.
     IndirectCallSignatureMismatch = 7, "INDIRECT_CALL_SIGNATURE_MISMATCH", "indirect call signature mismatch";
     /// Integer division or remainder by zero.
@@ -76,14 +76,12 @@ traps! {
     InternalError = 29, "INTERNAL_ERROR", "internal error";
     /// Killed on request.
     Killed = 30, "KILLED", "killed";
-    /// A table instruction beyond the table's end.
-    TableAccessOutOfBounds = 64, "TABLE_ACCESS_OUT_OF_BOUNDS", "table access out of bounds";
     /// An exception that no handler caught.
-    UncaughtException = 65, "UNCAUGHT_EXCEPTION", "uncaught exception";
+    UncaughtException = 64, "UNCAUGHT_EXCEPTION", "uncaught exception";
     /// A null reference where there must be none.
-    NullReference = 66, "NULL_REFERENCE", "null reference";
+    NullReference = 65, "NULL_REFERENCE", "null reference";
     /// The host had no memory left for what the program asked of it.
-    OutOfMemory = 67, "OUT_OF_MEMORY", "out of memory";
+    OutOfMemory = 66, "OUT_OF_MEMORY", "out of memory";
 }
 
 #[cfg(test)]

@@ -1,0 +1,381 @@
+//! The worker socket: what a forked process is to do, and what became of it.
+
+use crate::codec::{Decoder, Encoder};
+use crate::{DecodeError, MAX_MESSAGE_BYTES};
+
+mod outcome;
+
+pub use outcome::{Frame, Outcome, SourceLine, Statistics, Value};
+
+/// Which engine compiles and runs a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// The optimizing compiler.
+    Cranelift,
+    /// The baseline compiler: compiles some ten times faster, runs slower, lacks some features.
+    Winch,
+    /// Portable bytecode and its interpreter.
+    Pulley,
+}
+
+/// What a program may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// All linear memories together, in bytes.
+    pub memory_bytes: u64,
+    /// The call stack, in bytes.
+    pub stack_bytes: u64,
+    /// Processor time, in nanoseconds.
+    pub cpu_nanos: Option<u64>,
+    /// Standard output and standard error together, in bytes.
+    pub output_bytes: Option<u64>,
+    /// The contents of all files together, in bytes.
+    pub fs_bytes: u64,
+    /// The number of files, directories and links.
+    pub fs_inodes: u32,
+}
+
+/// Where a program starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// At `_start`, by the rules for programs that name no function.
+    Default,
+    /// At this exported function, with these arguments as people write them.
+    Invoke {
+        /// The export's name.
+        name: String,
+        /// One text for each parameter.
+        arguments: Vec<String>,
+    },
+}
+
+/// A program to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The engine that the artifact was compiled for.
+    pub tier: Tier,
+    /// `argv`, beginning with the program's name. No zero bytes.
+    pub arguments: Vec<Vec<u8>>,
+    /// Environment strings, each `NAME=value`. No zero bytes.
+    pub environment: Vec<Vec<u8>>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Where it starts.
+    pub entry: Entry,
+    /// Which of standard input, output and error are terminals.
+    pub terminals: [bool; 3],
+    /// Whether a file system image comes with it.
+    pub has_image: bool,
+}
+
+/// From the runtime to the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Run a program. Comes with the artifact, standard input, output and error, and the file system image if there
+    /// is one.
+    Launch(Box<Launch>),
+    /// Compile a module. Comes with a sealed memfd that holds the module, binary or text.
+    Compile {
+        /// For which engine.
+        tier: Tier,
+        /// How many threads to use, at least 1.
+        threads: u32,
+    },
+}
+
+/// Which interface a program uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Personality {
+    /// It imports `gate.*`.
+    Gate,
+    /// It imports WASI preview 1 only, or nothing.
+    Wasi,
+}
+
+/// Why a module was not compiled, or a program not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// It is not a valid WebAssembly module.
+    Invalid,
+    /// It uses a feature that is not accepted.
+    Feature,
+    /// It imports something that there is not.
+    Import,
+    /// It is larger than the limits allow.
+    Limit,
+    /// It has no such function to start at.
+    Entry,
+    /// The artifact was made by another build, or is damaged. Compiling again helps.
+    Artifact,
+}
+
+/// From the process to the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The program is loaded and starts now. A [`Personality::Gate`] program's comes with the runtime's end of the
+    /// packet socket.
+    Running {
+        /// Which interface it uses.
+        personality: Personality,
+        /// How long loading took, in microseconds.
+        load_micros: u64,
+    },
+    /// The program has ended; the last message of its process.
+    Finished {
+        /// How.
+        outcome: Outcome,
+        /// What it used.
+        statistics: Statistics,
+    },
+    /// The module is compiled. Comes with a sealed memfd that holds the artifact. The last message of its process.
+    Compiled {
+        /// The artifact's length in bytes.
+        artifact_bytes: u64,
+        /// The module's length as a binary, in bytes.
+        module_bytes: u64,
+        /// The number of functions it defines.
+        functions: u32,
+        /// How long parsing and validating took, in microseconds.
+        validate_micros: u64,
+        /// How long compiling took, in microseconds.
+        compile_micros: u64,
+    },
+    /// The module or the program is refused; the last message of its process.
+    Refused {
+        /// Why.
+        kind: RefusalKind,
+        /// Why, for people. It may quote the module: escape it.
+        message: String,
+    },
+    /// The process could not do its work for a reason that lies in the host.
+    Failed {
+        /// Why, for people.
+        message: String,
+    },
+}
+
+macro_rules! numbered {
+    ($type:ident { $($variant:ident = $number:literal),* $(,)? }) => {
+        impl $type {
+            fn number(self) -> u8 {
+                match self { $(Self::$variant => $number),* }
+            }
+
+            fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+numbered!(Tier { Cranelift = 0, Winch = 1, Pulley = 2 });
+numbered!(Personality { Gate = 0, Wasi = 1 });
+numbered!(RefusalKind { Invalid = 0, Feature = 1, Import = 2, Limit = 3, Entry = 4, Artifact = 5 });
+
+impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Cranelift, Self::Winch, Self::Pulley];
+
+    /// The name used on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cranelift => "cranelift",
+            Self::Winch => "winch",
+            Self::Pulley => "pulley",
+        }
+    }
+}
+
+impl Request {
+    /// How many descriptors come with the message.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Self::Launch(launch) => 4 + usize::from(launch.has_image),
+            Self::Compile { .. } => 1,
+        }
+    }
+
+    /// The message's bytes; `None` if the arguments and the environment make it larger than [`MAX_MESSAGE_BYTES`].
+    #[must_use]
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        let bytes = match self {
+            Self::Launch(launch) => {
+                let mut e = Encoder::new(1, if launch.has_image { 5 } else { 4 });
+                launch.encode(&mut e);
+                e.finish()
+            }
+            Self::Compile { tier, threads } => {
+                let mut e = Encoder::new(2, 1);
+                e.u8(tier.number());
+                e.u32(*threads);
+                e.finish()
+            }
+        };
+        (bytes.len() <= MAX_MESSAGE_BYTES).then_some(bytes)
+    }
+
+    /// Reads a message that came with `descriptors` descriptors.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that [`Request::encode`] does not make.
+    pub fn decode(bytes: &[u8], descriptors: usize) -> Result<Self, DecodeError> {
+        let (kind, mut d) = Decoder::new(bytes, descriptors)?;
+        let request = match kind {
+            1 => Self::Launch(Box::new(Launch::decode(&mut d)?)),
+            2 => Self::Compile { tier: tier(&mut d)?, threads: d.u32()? },
+            kind => return Err(DecodeError::Kind { kind }),
+        };
+        if request.descriptors() != descriptors {
+            return Err(DecodeError::Descriptors { found: descriptors, expected: request.descriptors() });
+        }
+        d.finish(request)
+    }
+}
+
+fn tier(d: &mut Decoder<'_>) -> Result<Tier, DecodeError> {
+    Tier::from_number(d.u8()?).ok_or(d.bad_value())
+}
+
+impl Launch {
+    fn encode(&self, e: &mut Encoder) {
+        e.u8(self.tier.number());
+        e.strings(&self.arguments);
+        e.strings(&self.environment);
+        e.u64(self.limits.memory_bytes);
+        e.u64(self.limits.stack_bytes);
+        e.option(self.limits.cpu_nanos.as_ref(), |e, n| e.u64(*n));
+        e.option(self.limits.output_bytes.as_ref(), |e, n| e.u64(*n));
+        e.u64(self.limits.fs_bytes);
+        e.u32(self.limits.fs_inodes);
+        match &self.entry {
+            Entry::Default => e.u8(0),
+            Entry::Invoke { name, arguments } => {
+                e.u8(1);
+                e.string(name.as_bytes());
+                e.strings(arguments);
+            }
+        }
+        for terminal in self.terminals {
+            e.bool(terminal);
+        }
+        e.bool(self.has_image);
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let tier = tier(d)?;
+        let arguments = d.strings()?;
+        let environment = d.strings()?;
+        let limits = Limits {
+            memory_bytes: d.u64()?,
+            stack_bytes: d.u64()?,
+            cpu_nanos: d.option(Decoder::u64)?,
+            output_bytes: d.option(Decoder::u64)?,
+            fs_bytes: d.u64()?,
+            fs_inodes: d.u32()?,
+        };
+        let entry = match d.u8()? {
+            0 => Entry::Default,
+            1 => {
+                let name = d.text()?;
+                let arguments =
+                    d.strings()?.into_iter().map(|a| String::from_utf8_lossy(&a).into_owned()).collect();
+                Entry::Invoke { name, arguments }
+            }
+            _ => return Err(d.bad_value()),
+        };
+        let terminals = [d.bool()?, d.bool()?, d.bool()?];
+        let has_image = d.bool()?;
+        Ok(Self { tier, arguments, environment, limits, entry, terminals, has_image })
+    }
+}
+
+impl Event {
+    /// How many descriptors come with the message.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Self::Running { personality: Personality::Gate, .. } | Self::Compiled { .. } => 1,
+            Self::Running { personality: Personality::Wasi, .. }
+            | Self::Finished { .. }
+            | Self::Refused { .. }
+            | Self::Failed { .. } => 0,
+        }
+    }
+
+    /// The message's bytes. Texts and backtraces that are too long are cut.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let descriptors = u16::from(self.descriptors() == 1);
+        let mut e;
+        match self {
+            Self::Running { personality, load_micros } => {
+                e = Encoder::new(1, descriptors);
+                e.u8(personality.number());
+                e.u64(*load_micros);
+            }
+            Self::Finished { outcome, statistics } => {
+                e = Encoder::new(2, descriptors);
+                statistics.encode(&mut e);
+                outcome.encode(&mut e);
+            }
+            Self::Compiled { artifact_bytes, module_bytes, functions, validate_micros, compile_micros } => {
+                e = Encoder::new(3, descriptors);
+                e.u64(*artifact_bytes);
+                e.u64(*module_bytes);
+                e.u32(*functions);
+                e.u64(*validate_micros);
+                e.u64(*compile_micros);
+            }
+            Self::Refused { kind, message } => {
+                e = Encoder::new(4, descriptors);
+                e.u8(kind.number());
+                e.string(outcome::cut(message.as_bytes()));
+            }
+            Self::Failed { message } => {
+                e = Encoder::new(5, descriptors);
+                e.string(outcome::cut(message.as_bytes()));
+            }
+        }
+        e.finish()
+    }
+
+    /// Reads a message that came with `descriptors` descriptors.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that [`Event::encode`] does not make.
+    pub fn decode(bytes: &[u8], descriptors: usize) -> Result<Self, DecodeError> {
+        let (kind, mut d) = Decoder::new(bytes, descriptors)?;
+        let event = match kind {
+            1 => {
+                let personality = Personality::from_number(d.u8()?).ok_or(d.bad_value())?;
+                Self::Running { personality, load_micros: d.u64()? }
+            }
+            2 => {
+                let statistics = Statistics::decode(&mut d)?;
+                Self::Finished { outcome: Outcome::decode(&mut d)?, statistics }
+            }
+            3 => Self::Compiled {
+                artifact_bytes: d.u64()?,
+                module_bytes: d.u64()?,
+                functions: d.u32()?,
+                validate_micros: d.u64()?,
+                compile_micros: d.u64()?,
+            },
+            4 => {
+                let kind = RefusalKind::from_number(d.u8()?).ok_or(d.bad_value())?;
+                Self::Refused { kind, message: d.text()? }
+            }
+            5 => Self::Failed { message: d.text()? },
+            kind => return Err(DecodeError::Kind { kind }),
+        };
+        if event.descriptors() != descriptors {
+            return Err(DecodeError::Descriptors { found: descriptors, expected: event.descriptors() });
+        }
+        d.finish(event)
+    }
+}
+
+#[cfg(test)]
+mod tests;
