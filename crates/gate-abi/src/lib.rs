@@ -6,5 +6,7 @@
 
 pub mod errno;
 pub mod host;
+pub mod import;
+pub mod limits;
 pub mod memory;
 pub mod trap;
