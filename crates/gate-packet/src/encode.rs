@@ -1,0 +1,89 @@
+//! Packets into bytes.
+
+use crate::packet::{Code, Data, Domain, Flow};
+use crate::{HEADER_SIZE, MAX_SIZE, padded};
+
+/// Why something cannot be a packet. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum EncodeError {
+    /// Header and content are too long together.
+    #[error("packet of {found} bytes (at most {MAX_SIZE} allowed)")]
+    Size { found: usize },
+    /// No packet can hold the code.
+    #[error("service code {found} (at most {} allowed)", i16::MAX)]
+    Code { found: u16 },
+    /// A name of a service is empty or too long.
+    #[error("service name of {found} bytes (allowed: 1 to {})", crate::MAX_NAME_LENGTH)]
+    NameLength { found: usize },
+}
+
+/// Appends a packet to `out`, padding included.
+///
+/// `index` is which outstanding call a reply answers, and 0 in every other packet.
+///
+/// # Errors
+/// [`EncodeError::Size`] and [`EncodeError::Code`].
+pub fn packet(
+    out: &mut Vec<u8>,
+    code: Code,
+    domain: Domain,
+    index: u8,
+    content: &[u8],
+) -> Result<(), EncodeError> {
+    parts(out, code, domain, index, content.len(), |out| out.extend_from_slice(content))
+}
+
+/// Appends a flow packet to `out`.
+///
+/// # Errors
+/// As [`packet`].
+pub fn flows(out: &mut Vec<u8>, code: Code, flows: &[Flow]) -> Result<(), EncodeError> {
+    parts(out, code, Domain::Flow, 0, size_of_val(flows), |out| {
+        for flow in flows {
+            out.extend_from_slice(&flow.id.to_le_bytes());
+            out.extend_from_slice(&flow.value.to_le_bytes());
+        }
+    })
+}
+
+/// Appends a data packet to `out`.
+///
+/// # Errors
+/// As [`packet`].
+pub fn data(out: &mut Vec<u8>, code: Code, data: Data<'_>) -> Result<(), EncodeError> {
+    parts(out, code, Domain::Data, 0, 8 + data.bytes.len(), |out| {
+        out.extend_from_slice(&data.id.to_le_bytes());
+        out.extend_from_slice(&data.note.to_le_bytes());
+        out.extend_from_slice(data.bytes);
+    })
+}
+
+/// Appends a packet whose content of `len` bytes is appended by `content`.
+pub(crate) fn parts(
+    out: &mut Vec<u8>,
+    code: Code,
+    domain: Domain,
+    index: u8,
+    len: usize,
+    content: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), EncodeError> {
+    let found = len.saturating_add(HEADER_SIZE);
+    let size =
+        u32::try_from(found).ok().filter(|size| *size <= MAX_SIZE).ok_or(EncodeError::Size { found })?;
+    let number = match code {
+        Code::Discovery => -1,
+        Code::Service(found) => i16::try_from(found).map_err(|_| EncodeError::Code { found })?,
+    };
+    let end = out.len() + padded(found);
+    out.reserve(padded(found));
+    out.extend_from_slice(&size.to_le_bytes());
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&[domain.number(), index]);
+    content(out);
+    out.resize(end, 0);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
