@@ -1,1 +1,15 @@
 //! Fuzzers as functions.
+//!
+//! A target is a function that takes any bytes and panics when the code under test is wrong. To add one, write it in a
+//! file of its own, with a `#[test] fn smoke` that calls [`driver::smoke`], and add it to [`TARGETS`]. Run it with
+//! `cargo xtask fuzz NAME --seconds N`. Files in `fuzz/seeds/NAME/` are inputs to start from.
+#![forbid(unsafe_code)]
+
+pub mod artifact_trailer;
+pub mod driver;
+
+/// Takes any bytes, and panics when the code under test is wrong.
+pub type Target = fn(&[u8]);
+
+/// The name and the function of each target.
+pub const TARGETS: &[(&str, Target)] = &[("artifact_trailer", artifact_trailer::run)];
