@@ -1,0 +1,99 @@
+//! From a module to an artifact.
+
+use std::time::{Duration, Instant};
+
+use gate_instrument::accept::{self, Facts, Limits, Refusal};
+
+use crate::config::{self, ConfigError, Settings, Tier};
+
+/// A compiled module.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The machine code and all that belongs to it.
+    pub artifact: Vec<u8>,
+    /// What the module is.
+    pub facts: Facts,
+    /// The module's length as a binary, in bytes.
+    pub module_bytes: usize,
+    /// How long reading and validating took.
+    pub validate_time: Duration,
+    /// How long compiling took.
+    pub compile_time: Duration,
+}
+
+/// Why a module could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// It is text, but not the text of a module.
+    #[error("cannot parse the text of the module")]
+    Text {
+        /// Where and why.
+        source: wat::Error,
+    },
+    /// It is not accepted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The engine could not compile it: usually for a feature that the chosen engine lacks.
+    #[error("the engine {engine} cannot compile the module")]
+    Engine {
+        /// The engine's name.
+        engine: &'static str,
+        /// What it says.
+        source: wasmtime::Error,
+    },
+    /// This host cannot have the engine.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Compiles the module in `source`, which is a WebAssembly binary or its text.
+///
+/// # Errors
+/// [`CompileError`].
+pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileError> {
+    let started = Instant::now();
+    let parsed;
+    let wasm = if is_text(source) {
+        parsed = wat::parse_bytes(source).map_err(|source| CompileError::Text { source })?;
+        &*parsed
+    } else {
+        source
+    };
+    let facts = accept::accept(wasm, &Limits::STANDARD)?;
+    let validated = Instant::now();
+    let engine = config::engine(settings, None)?;
+    let artifact = engine
+        .precompile_module(wasm)
+        .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;
+    Ok(Compiled {
+        artifact,
+        facts,
+        module_bytes: wasm.len(),
+        validate_time: validated - started,
+        compile_time: validated.elapsed(),
+    })
+}
+
+/// Sets how many threads all compiling in this process uses. Takes effect once, before the first compilation.
+pub fn use_threads(count: usize) {
+    // It fails only if the pool exists already, and then with the number of threads chosen first.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+}
+
+/// Whether `source` is meant to be text: it looks like the beginning of one, after blanks and comments.
+fn is_text(source: &[u8]) -> bool {
+    let start = source.trim_ascii_start();
+    start.starts_with(b"(") || start.starts_with(b";;")
+}
+
+impl Tier {
+    /// The name used on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cranelift => "cranelift",
+            Self::Winch => "winch",
+            Self::Pulley => "pulley",
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The ceilings of what a program can allocate in the engine.
+
+/// Counts memories and tables together, however many a module has.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    memory_limit: usize,
+    memory: usize,
+    table_elements_limit: usize,
+    table_elements: usize,
+}
+
+impl Limiter {
+    pub(crate) fn new(memory_limit: usize, table_elements_limit: usize) -> Self {
+        Self { memory_limit, memory: 0, table_elements_limit, table_elements: 0 }
+    }
+
+    /// The size of all memories together, in bytes. They never shrink.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+}
+
+impl wasmtime::ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        let allowed = total <= self.memory_limit;
+        if allowed {
+            self.memory = total;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let allowed = total <= self.table_elements_limit;
+        if allowed {
+            self.table_elements = total;
+        }
+        Ok(allowed)
+    }
+}
