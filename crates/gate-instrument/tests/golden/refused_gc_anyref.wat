@@ -1,0 +1,2 @@
+(module (func (param anyref)))
+;; the module uses garbage collection (struct, array and other heap types) at offset 0xb, which is not supported

@@ -1,0 +1,2 @@
+(module (type (array i8)))
+;; the module uses garbage collection (struct, array and other heap types) at offset 0xb, which is not supported
