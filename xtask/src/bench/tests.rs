@@ -1,0 +1,38 @@
+//! Statistics, and names.
+
+use std::time::Duration;
+
+use super::{BENCHES, measure, percentile, run};
+
+#[test]
+fn percentiles_are_those_of_the_nearest_rank() {
+    let values: Vec<f64> = (1..=10).map(f64::from).collect();
+    for (percent, expected) in [(0, 1.0), (10, 1.0), (11, 2.0), (50, 5.0), (90, 9.0), (100, 10.0)] {
+        assert!((percentile(&values, percent) - expected).abs() < 1e-9, "{percent} %");
+    }
+    assert!((percentile(&[3.0], 50) - 3.0).abs() < 1e-9);
+    assert!(percentile(&[], 50).is_nan());
+}
+
+#[test]
+fn both_sides_are_measured_in_turn() {
+    let log = std::cell::RefCell::new(String::new());
+    let note = |letter| {
+        log.borrow_mut().push(letter);
+        Ok(())
+    };
+    let rounds = measure(2, || note('s'), || note('b')).unwrap();
+    assert_eq!(*log.borrow(), "sbsbsb");
+    assert_eq!(rounds.len(), 2);
+    assert!(rounds.iter().all(|round| round.subject < Duration::from_secs(60)));
+}
+
+#[test]
+fn unknown_names_are_refused_and_known_ones_differ() {
+    let error = run(&["no-such-bench".to_owned()]).unwrap_err();
+    assert!(error.to_string().contains("store-get"), "{error}");
+    let mut names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), BENCHES.len());
+}
