@@ -1,0 +1,67 @@
+//! Descriptors of a worker: fixed numbers, and nothing else open.
+//!
+//! The filters name descriptors by number, so a worker puts them in place before its filter is installed.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use crate::sys;
+
+/// The program's standard input.
+pub const STDIN: RawFd = 0;
+/// The program's standard output.
+pub const STDOUT: RawFd = 1;
+/// The program's standard error.
+pub const STDERR: RawFd = 2;
+/// Channel to the supervisor.
+pub const CONTROL: RawFd = 3;
+/// Socket for the packets of services.
+pub const PACKETS: RawFd = 4;
+/// First number after the fixed ones.
+pub const FIRST_FREE: RawFd = 5;
+
+/// Moves `descriptors` to the numbers 0, 1, 2 and so on, closes every other descriptor of this process, and returns
+/// them in the same order. None of them is closed on exec afterwards.
+///
+/// Only for a process that has just been forked: whatever else in it owns a descriptor must not be used any more, nor
+/// dropped, because its number is closed or means something else now. End such a process with [`crate::process::exit`].
+///
+/// # Errors
+///
+/// When the limit of open files leaves no room to move them.
+pub fn arrange(descriptors: Vec<OwnedFd>) -> io::Result<Vec<OwnedFd>> {
+    let count = RawFd::try_from(descriptors.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // Out of the way first: a descriptor may stand where another one belongs.
+    let mut away = Vec::with_capacity(descriptors.len());
+    for descriptor in &descriptors {
+        away.push(rustix::io::fcntl_dupfd_cloexec(descriptor, count)?);
+    }
+    for (number, descriptor) in (0..count).zip(&away) {
+        sys::duplicate_onto(descriptor.as_raw_fd(), number)?;
+    }
+    // The originals are closed below or have been replaced; closing them by number again would hit the new ones.
+    for descriptor in descriptors.into_iter().chain(away) {
+        let _ = std::os::fd::IntoRawFd::into_raw_fd(descriptor);
+    }
+    sys::close_range(count, None)?;
+    Ok((0..count).map(sys::adopt).collect())
+}
+
+/// Closes every descriptor from 3 on, except those in `keep`, in a process that has just been forked; 0, 1 and 2 stay.
+/// The duty of [`arrange`] applies.
+///
+/// # Errors
+///
+/// When the kernel has no `close_range` (Linux before 5.9) or a filter forbids it.
+pub fn close_except(keep: &[RawFd]) -> io::Result<()> {
+    let mut sorted: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd >= CONTROL).collect();
+    sorted.sort_unstable();
+    let mut next = CONTROL;
+    for fd in sorted {
+        if fd > next {
+            sys::close_range(next, Some(fd - 1))?;
+        }
+        next = next.max(fd + 1);
+    }
+    sys::close_range(next, None)
+}

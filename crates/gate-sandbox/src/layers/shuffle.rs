@@ -1,0 +1,53 @@
+//! Different addresses in processes forked from one parent.
+//!
+//! Forked processes share the parent's address layout: what one program finds out about addresses would hold for all
+//! others. The kernel places new mappings below the lowest one, so a reservation of random size, made first in each
+//! worker, moves everything mapped after it: code, memories and stacks of the program.
+
+use std::io;
+
+use rustix::rand::GetRandomFlags;
+
+use crate::sys;
+
+/// Largest reservation in pages: 26 bits of randomness, 256 GiB of 128 TiB of addresses.
+const MAX_PAGES: u64 = 1 << 26;
+
+/// Address space without memory behind it. Dropping it gives the addresses back, which later mappings may then get:
+/// keep it until the program is in place.
+#[derive(Debug)]
+pub struct Reservation {
+    address: usize,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Reserves between one and 2²⁶ pages.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no randomness yet, or `RLIMIT_AS` is in the way: apply that afterwards.
+    pub fn random() -> io::Result<Reservation> {
+        let mut random = [0; 8];
+        let got = rustix::rand::getrandom(&mut random, GetRandomFlags::empty())?;
+        if got != random.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let pages = u64::from_ne_bytes(random) % MAX_PAGES + 1;
+        let pages = usize::try_from(pages).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let bytes = pages.checked_mul(rustix::param::page_size()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Reservation { address: sys::reserve(bytes)?, bytes })
+    }
+
+    /// Size in bytes, a multiple of the page size.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        sys::release(self.address, self.bytes);
+    }
+}

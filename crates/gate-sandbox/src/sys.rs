@@ -1,0 +1,177 @@
+//! The few system calls that rustix does not wrap, each made safe here.
+#![expect(unsafe_code, reason = "raw system calls without a safe wrapper elsewhere")]
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Turns the convention "minus one means look at errno" into a result.
+pub(crate) fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Asks the kernel whether this process has a single thread; works without `/proc`.
+///
+/// `unshare(CLONE_THREAD)` changes nothing in a single-threaded process and is refused in any other (unshare(2)).
+pub(crate) fn is_single_threaded() -> io::Result<bool> {
+    // SAFETY: `unshare` takes no pointers, and `CLONE_THREAD` alone unshares nothing.
+    match check(libc::c_long::from(unsafe { libc::unshare(libc::CLONE_THREAD) })) {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        // Some container runtimes refuse every `unshare`: count the threads instead.
+        Err(error) => match std::fs::read_dir("/proc/self/task") {
+            Ok(tasks) => Ok(tasks.count() == 1),
+            Err(_) => Err(error),
+        },
+    }
+}
+
+/// `clone` that continues in both processes like `fork`, with namespace flags. Returns zero in the child, and the
+/// process id with a descriptor of the process in the parent.
+///
+/// Handlers registered with `pthread_atfork` do not run: the caller has checked that there is one thread, so no lock
+/// of the allocator can be held by another one.
+pub(crate) fn clone_process(namespaces: libc::c_int) -> io::Result<(libc::pid_t, Option<OwnedFd>)> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::c_long::from(namespaces | libc::CLONE_PIDFD | libc::SIGCHLD);
+    let null = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: without `CLONE_VM` the child gets a copy of the address space and, the stack argument being null,
+    // continues on its copy of this stack. `pidfd` is valid for the write which `CLONE_PIDFD` asks for; the last two
+    // arguments (in either order, they differ by architecture) are not read without the flags that go with them.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, null, &raw mut pidfd, null, null) };
+    let pid = libc::pid_t::try_from(check(result)?).expect("process ids fit");
+    if pid == 0 {
+        return Ok((0, None));
+    }
+    // SAFETY: the kernel created this descriptor for the call just above; nothing else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok((pid, Some(pidfd)))
+}
+
+/// `fork` of the C library.
+pub(crate) fn fork() -> io::Result<libc::pid_t> {
+    // SAFETY: the only caller checks that the process has one thread, so the child may go on like its parent.
+    check(libc::c_long::from(unsafe { libc::fork() }))
+        .map(|pid| libc::pid_t::try_from(pid).expect("process ids fit"))
+}
+
+/// Ends the process at once, without running destructors or handlers registered for exit.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: `_exit` has no requirements and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Enters a new control group namespace whose root is the present group.
+pub(crate) fn unshare_cgroup() -> io::Result<()> {
+    // SAFETY: takes no pointers; the namespace of control groups concerns no memory or descriptor.
+    check(libc::c_long::from(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) })).map(drop)
+}
+
+/// Closes the descriptors from `first` to `last`, both included.
+///
+/// Values owning such descriptors must not be used any more; the callers pass this duty on in their documentation.
+pub(crate) fn close_range(first: RawFd, last: Option<RawFd>) -> io::Result<()> {
+    let first = libc::c_uint::try_from(first).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let last = match last {
+        Some(last) => libc::c_uint::try_from(last).map_err(|_| io::ErrorKind::InvalidInput)?,
+        None => libc::c_uint::MAX,
+    };
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: takes no pointers. That nobody uses the closed descriptors is the callers' duty stated above.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+}
+
+/// Makes `target` a copy of `source`, closing what `target` was; no close-on-exec flag.
+pub(crate) fn duplicate_onto(source: RawFd, target: RawFd) -> io::Result<()> {
+    // SAFETY: takes no pointers; the callers own both numbers.
+    check(libc::c_long::from(unsafe { libc::dup3(source, target, 0) })).map(drop)
+}
+
+/// Wraps a descriptor which the caller has just created or reserved at this number.
+pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the callers have just placed this descriptor at this number and wrap it once.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// Gives every signal its default action, ignores `SIGPIPE`, and unblocks all of them.
+pub(crate) fn reset_signals() -> io::Result<()> {
+    for number in 1..=libc::SIGRTMAX() {
+        if number == libc::SIGKILL || number == libc::SIGSTOP {
+            continue;
+        }
+        let action = if number == libc::SIGPIPE { libc::SIG_IGN } else { libc::SIG_DFL };
+        // SAFETY: neither value is a function, so no handler can be called. The C library refuses its two own
+        // signals with EINVAL, which is what we want.
+        unsafe { libc::signal(number, action) };
+    }
+    // SAFETY: an all-zero signal set is a valid value of this plain C type.
+    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `none` is valid for writing.
+    unsafe { libc::sigemptyset(&raw mut none) };
+    // SAFETY: `none` is initialized, and a null pointer says that the old mask is not wanted.
+    let result = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+    check(libc::c_long::from(result)).map(drop)
+}
+
+/// Starts a timer which sends `SIGXCPU` to this process after it has used `limit` more processor time.
+pub(crate) fn start_cpu_timer(limit: Duration) -> io::Result<()> {
+    // SAFETY: all-zero is a valid value of this plain C type.
+    let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+    event.sigev_notify = libc::SIGEV_SIGNAL;
+    event.sigev_signo = libc::SIGXCPU;
+    let mut timer: libc::timer_t = std::ptr::null_mut();
+    // SAFETY: `event` is initialized and `timer` valid for writing.
+    let result =
+        unsafe { libc::timer_create(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut event, &raw mut timer) };
+    check(libc::c_long::from(result))?;
+    let value = libc::itimerspec {
+        it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: libc::timespec {
+            tv_sec: libc::time_t::try_from(limit.as_secs()).map_err(|_| io::ErrorKind::InvalidInput)?,
+            tv_nsec: libc::c_long::from(limit.subsec_nanos()),
+        },
+    };
+    // SAFETY: `timer` was created just above, `value` is initialized, and null says the old value is not wanted.
+    let result = unsafe { libc::timer_settime(timer, 0, &raw const value, std::ptr::null_mut()) };
+    check(libc::c_long::from(result)).map(drop)
+}
+
+/// Waits for the child `pid`. `None` when it still runs and `block` was not asked for.
+pub(crate) fn wait4(
+    pid: libc::pid_t,
+    options: libc::c_int,
+) -> io::Result<Option<(libc::c_int, libc::rusage)>> {
+    let mut status = 0;
+    // SAFETY: all-zero is a valid value of this plain C type.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both pointers are valid for writing.
+        let result = unsafe { libc::wait4(pid, &raw mut status, options, &raw mut usage) };
+        match check(libc::c_long::from(result)) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some((status, usage))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reserves address space without any access; returns its address.
+pub(crate) fn reserve(bytes: usize) -> io::Result<usize> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address of the kernel's choice replaces nothing.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(address.expose_provenance())
+    }
+}
+
+/// Gives back what [`reserve`] returned.
+pub(crate) fn release(address: usize, bytes: usize) {
+    // SAFETY: the caller owns the region, which `reserve` returned; it allows no access, so nothing refers to it.
+    unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), bytes) };
+}
