@@ -23,8 +23,6 @@ mod sniff;
 mod types;
 mod walk;
 
-use wasmparser::WasmFeatures;
-
 pub use self::entry::{Entry, EntryError, EntryFunction, Runnable};
 pub use self::facts::Facts;
 pub use self::imports::ImportError;
@@ -35,7 +33,7 @@ pub use self::sniff::NotWasm;
 pub use self::types::{FunctionType, ValueType};
 
 use self::features::ACCEPTED;
-use self::walk::Fault;
+use self::walk::{Fault, FaultKind};
 
 /// Decides whether `wasm` may be compiled and run as a program, and describes it.
 ///
@@ -76,19 +74,22 @@ pub fn validate(wasm: &[u8], limits: &Limits) -> Result<Outline, Refusal> {
 fn refusal(wasm: &[u8], limits: &Limits, fault: Fault) -> Refusal {
     let function = fault.function.map(|index| Function { index, name: walk::function_name(wasm, index) });
     match fault.kind {
-        walk::FaultKind::Limit { what, found, limit, offset } => {
+        FaultKind::Limit { what, found, limit, offset } => {
             Refusal::Limit { what, found, limit, offset, function }
         }
-        walk::FaultKind::Claim { count, bytes, offset } => Refusal::Invalid {
+        FaultKind::Claim { count, bytes, offset } => Refusal::Invalid {
             message: format!("section claims to have {count} entries in {bytes} bytes"),
             offset,
             function,
         },
-        walk::FaultKind::Invalid(error) => {
-            let valid = |features: WasmFeatures| walk::walk(wasm, limits, features).is_ok();
-            let feature =
-                error.missing_wasm_feature().and_then(features::name).or_else(|| features::needed(valid));
-            match feature {
+        FaultKind::Feature { feature, offset } => {
+            let feature = features::name(feature).expect("only refused features are not validated with");
+            Refusal::Feature { feature, offset, function }
+        }
+        FaultKind::Invalid(error) => {
+            let valid = |features| walk::walk(wasm, limits, features).is_ok();
+            let reported = error.missing_wasm_feature().and_then(features::name);
+            match reported.or_else(|| features::needed(valid)) {
                 Some(feature) => Refusal::Feature { feature, offset: error.offset(), function },
                 None => Refusal::invalid(&error, function),
             }

@@ -6,11 +6,11 @@
 //! | any | no | nothing | nothing but the start function of the module |
 //! | Gate | yes | a name | error: a program with `_start` has no other entry |
 //! | Gate | no | `_start` | nothing but the start function of the module |
-//! | Gate | no | another name | the export, of type `() -> ()` or `() -> (i32)` |
+//! | Gate | no | another name | the export, of type `() -> ()` or `() -> i32` |
 //! | WASI | any | a name | `_initialize` if it is exported, then the export, whose parameters and results are numbers |
 //!
 //! "Nothing" runs only what instantiation runs. A WASI program that has not even that is refused, and so is one whose
-//! `_start` has another type than `() -> ()` or `() -> (i32)`; a Gate program then halts at once, as it always did.
+//! `_start` has another type than `() -> ()` or `() -> i32`; a Gate program then halts at once, as it always did.
 
 use std::fmt;
 
@@ -58,16 +58,16 @@ pub struct EntryFunction {
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum EntryError {
     /// The program has no `_start` and no start function, so that nothing would run.
-    #[error("the program exports no function _start, so name the function to run: {runnable}")]
+    #[error("the program has no function _start, so a function must be requested; {runnable}")]
     Nothing { runnable: Runnable },
     /// There is no export of that name.
-    #[error("the program exports nothing named {}: {runnable}", quote::name(name))]
+    #[error("the program exports nothing named {}; {runnable}", quote::name(name))]
     NotFound { name: String, runnable: Runnable },
     /// The export is no function.
-    #[error("export {} of the program is a {kind} and cannot be run: {runnable}", quote::name(name))]
+    #[error("export {} of the program is a {kind} and cannot be run; {runnable}", quote::name(name))]
     NotFunction { name: String, kind: &'static str, runnable: Runnable },
     /// The function has parameters or results that cannot be given or shown.
-    #[error("function {} has type {ty} and cannot be run (needed: {needed}): {runnable}", quote::name(name))]
+    #[error("function {} has type {ty} and cannot be run (needed: {needed}); {runnable}", quote::name(name))]
     Type { name: String, ty: FunctionType, needed: &'static str, runnable: Runnable },
     /// A program for Gate with `_start` cannot be entered anywhere else.
     #[error(
@@ -87,9 +87,9 @@ pub struct Runnable {
 impl fmt::Display for Runnable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.listed.is_empty() {
-            return f.write_str("it exports no function that could be run");
+            return f.write_str("it has no function that can be requested");
         }
-        f.write_str("it exports ")?;
+        f.write_str("it has these functions: ")?;
         for (position, (name, ty)) in self.listed.iter().enumerate() {
             let separator = if position == 0 { "" } else { ", " };
             write!(f, "{separator}{} {ty}", quote::name(name))?;
@@ -138,7 +138,7 @@ impl Facts {
                 Ok(Entry { initialize: None, function: Some(function) })
             }
             Ok(function) => Err(self.wrong_type(function, PROGRAM_TYPE)),
-            Err(_) if self.start.is_some() => Ok(Entry { initialize: None, function: None }),
+            Err(_) if self.outline.start.is_some() => Ok(Entry { initialize: None, function: None }),
             Err(_) => Err(EntryError::Nothing { runnable: self.runnable() }),
         }
     }
@@ -155,7 +155,7 @@ impl Facts {
 
     /// The exported function with a name.
     fn function(&self, name: &str) -> Result<EntryFunction, EntryError> {
-        let export = self.exports.iter().find(|export| export.name == name);
+        let export = self.outline.exports.iter().find(|export| export.name == name);
         let Some(Export { index, kind, .. }) = export else {
             return Err(EntryError::NotFound { name: name.to_owned(), runnable: self.runnable() });
         };
@@ -187,7 +187,7 @@ impl Facts {
 
     /// The functions that could be requested.
     fn runnable(&self) -> Runnable {
-        let mut all = self.exports.iter().filter_map(|export| match &export.kind {
+        let mut all = self.outline.exports.iter().filter_map(|export| match &export.kind {
             Kind::Function(ty) if export.name != INITIALIZE && self.can_run(ty) => {
                 Some((export.name.clone(), ty.clone()))
             }

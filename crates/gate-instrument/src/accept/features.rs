@@ -13,7 +13,7 @@ pub(super) const ACCEPTED: WasmFeatures = WasmFeatures::WASM2
 /// What the validator knows and a module may not use, by the names that its users know it by.
 ///
 /// A feature that rests on another one stands before it, so that the more telling name is found first.
-pub(super) const REFUSED: [(WasmFeatures, &str); 11] = [
+pub(super) const REFUSED: [(WasmFeatures, &str); 12] = [
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything threads"),
     (WasmFeatures::THREADS, "threads (shared memories and atomic instructions)"),
     (WasmFeatures::CUSTOM_DESCRIPTORS, "custom descriptors"),
@@ -28,6 +28,7 @@ pub(super) const REFUSED: [(WasmFeatures, &str); 11] = [
     (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes"),
     (WasmFeatures::WIDE_ARITHMETIC, "wide arithmetic"),
     (WasmFeatures::MEMORY_CONTROL, "memory control"),
+    (WasmFeatures::COMPACT_IMPORTS, "the compact import section"),
 ];
 
 /// The name of a refused feature in `features`.
@@ -53,3 +54,6 @@ pub(super) fn needed(valid: impl Fn(WasmFeatures) -> bool) -> Option<&'static st
     }
     name(features)
 }
+
+#[cfg(test)]
+mod tests;

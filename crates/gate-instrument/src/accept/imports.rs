@@ -31,22 +31,22 @@ pub enum ImportError {
 pub(super) fn resolve(outline: Outline) -> Result<Facts, Refusal> {
     let names = outline.imports.iter().map(|import| (import.module.as_str(), import.field.as_str()));
     let personality = Personality::of(names);
-    let mut functions = Vec::with_capacity(outline.imports.len());
+    let mut imported = Vec::with_capacity(outline.imports.len());
     for (index, import) in outline.imports.iter().enumerate() {
         let function = resolve_one(personality, import).map_err(|source| Refusal::Import {
             index,
             offset: import.offset,
             source,
         })?;
-        functions.push(function);
+        imported.push(function);
     }
     let memory = memory(&outline, personality);
     if memory.is_none()
-        && let Some(function) = functions.iter().find(|function| uses_memory(**function))
+        && let Some(function) = imported.iter().find(|function| uses_memory(**function))
     {
         return Err(Refusal::NoMemory { function: function.name() });
     }
-    Ok(Facts { outline, personality, functions, memory })
+    Ok(Facts { outline, personality, functions: imported, memory })
 }
 
 fn resolve_one(personality: Personality, import: &Import) -> Result<Function, ImportError> {

@@ -94,14 +94,17 @@ fn value_types(types: &[wasmparser::ValType]) -> Option<Vec<ValueType>> {
 const SHOWN: usize = 12;
 
 impl fmt::Display for FunctionType {
-    /// As in `(i32, i64) -> (f32)`; long lists are cut.
+    /// As in `(i32, i64) -> f32` and `() -> (i32, i32)`; long lists are cut.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         list(f, &self.params)?;
-        if self.results.is_empty() {
-            return Ok(());
+        match self.results.as_slice() {
+            [] => Ok(()),
+            [result] => write!(f, " -> {result}"),
+            results => {
+                f.write_str(" -> ")?;
+                list(f, results)
+            }
         }
-        f.write_str(" -> ")?;
-        list(f, &self.results)
     }
 }
 

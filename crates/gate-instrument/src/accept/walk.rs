@@ -46,6 +46,8 @@ pub(super) enum FaultKind {
     Invalid(Error),
     /// A section claims to have more entries than bytes.
     Claim { count: u32, bytes: usize, offset: usize },
+    /// It needs a feature that it was not validated with, which the validator lets pass.
+    Feature { feature: WasmFeatures, offset: usize },
     /// A limit is exceeded.
     Limit { what: What, found: u64, limit: u64, offset: usize },
 }
@@ -80,7 +82,7 @@ pub(super) fn walk<'a>(wasm: &'a [u8], limits: &Limits, features: WasmFeatures) 
             ValidPayload::End(found) => types = Some(found),
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
-        pass.after(payload, limits)?;
+        pass.after(payload, features, limits)?;
     }
     let mut allocations = FuncValidatorAllocations::default();
     for (function, body) in pass.bodies {
@@ -157,12 +159,16 @@ impl<'a> Pass<'a> {
     }
 
     /// Takes notes of a section that the validator has found valid.
-    fn after(&mut self, payload: Payload<'a>, limits: &Limits) -> Result<(), Fault> {
+    fn after(&mut self, payload: Payload<'a>, features: WasmFeatures, limits: &Limits) -> Result<(), Fault> {
         match payload {
             Payload::ImportSection(section) => {
                 for import in section.into_imports_with_offsets() {
                     let (offset, import) = import?;
                     let at = offset..offset;
+                    if matches!(import.ty, TypeRef::FuncExact(_)) && !features.custom_descriptors() {
+                        let feature = WasmFeatures::CUSTOM_DESCRIPTORS;
+                        return Err(FaultKind::Feature { feature, offset }.into());
+                    }
                     match import.ty {
                         TypeRef::Func(_) | TypeRef::FuncExact(_) => {
                             self.functions += 1;

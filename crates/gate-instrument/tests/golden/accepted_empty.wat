@@ -3,5 +3,5 @@
 (module)
 ;; accepted: Wasi
 ;; 0 functions
-;; run nothing: the program exports no function _start, so name the function to run: it exports no function that could be run
-;; run f: the program exports nothing named "f": it exports no function that could be run
+;; run nothing: the program has no function _start, so a function must be requested; it has no function that can be requested
+;; run f: the program exports nothing named "f"; it has no function that can be requested

@@ -4,4 +4,4 @@
 ;; export "\u{1b}[31m" = function 0
 ;; export "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" = function 0
 ;; 1 functions
-;; run nothing: the program exports no function _start, so name the function to run: it exports "\u{1b}[31m" (), "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" ()
+;; run nothing: the program has no function _start, so a function must be requested; it has these functions: "\u{1b}[31m" (), "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" ()

@@ -22,7 +22,7 @@
 ;; run nothing: 0 to run
 ;; run _start: 0 to run
 ;; run f: f = function 1 (); 1 to run
-;; run g: g = function 2 () -> (i32); 1 to run
-;; run add: function "add" has type (i32) and cannot be run (needed: no parameters, and no result or one i32): it exports "f" (), "g" () -> (i32)
-;; run nothing: the program exports nothing named "nothing": it exports "f" (), "g" () -> (i32)
-;; run ": the program exports nothing named "\"": it exports "f" (), "g" () -> (i32)
+;; run g: g = function 2 () -> i32; 1 to run
+;; run add: function "add" has type (i32) and cannot be run (needed: no parameters, and no result or one i32); it has these functions: "f" (), "g" () -> i32
+;; run nothing: the program exports nothing named "nothing"; it has these functions: "f" (), "g" () -> i32
+;; run ": the program exports nothing named "\""; it has these functions: "f" (), "g" () -> i32

@@ -3,4 +3,4 @@
 ;; accepted: Wasi
 ;; export "f" = function 0
 ;; 1 functions
-;; run f: function "f" has type (externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, …) and cannot be run (needed: numbers only): it exports no function that could be run
+;; run f: function "f" has type (externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, externref, …) and cannot be run (needed: numbers only); it has no function that can be requested

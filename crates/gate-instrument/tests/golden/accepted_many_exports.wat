@@ -13,4 +13,4 @@
 ;; export "f9" = function 0
 ;; export "f10" = function 0
 ;; 1 functions
-;; run nothing: the program exports no function _start, so name the function to run: it exports "f0" (), "f1" (), "f2" (), "f3" (), "f4" (), "f5" (), "f6" (), "f7" () and 3 more
+;; run nothing: the program has no function _start, so a function must be requested; it has these functions: "f0" (), "f1" (), "f2" (), "f3" (), "f4" (), "f5" (), "f6" (), "f7" () and 3 more

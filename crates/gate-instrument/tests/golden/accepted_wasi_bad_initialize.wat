@@ -6,4 +6,4 @@
 ;; export "_initialize" = function 0
 ;; export "add" = function 1
 ;; 2 functions
-;; run add: function "_initialize" has type (i32) and cannot be run (needed: no parameters and no results): it exports "add" () -> (i32)
+;; run add: function "_initialize" has type (i32) and cannot be run (needed: no parameters and no results); it has these functions: "add" () -> i32

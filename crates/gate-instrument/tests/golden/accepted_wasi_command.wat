@@ -24,5 +24,5 @@
 ;; run nothing: _start = function 1 (); 1 to run
 ;; run _start: _start = function 1 (); 1 to run
 ;; run helper: helper = function 2 (i32, f64) -> (i64, f32); 1 to run
-;; run memory: export "memory" of the program is a memory and cannot be run: it exports "_start" (), "helper" (i32, f64) -> (i64, f32)
-;; run nothing: the program exports nothing named "nothing": it exports "_start" (), "helper" (i32, f64) -> (i64, f32)
+;; run memory: export "memory" of the program is a memory and cannot be run; it has these functions: "_start" (), "helper" (i32, f64) -> (i64, f32)
+;; run nothing: the program exports nothing named "nothing"; it has these functions: "_start" (), "helper" (i32, f64) -> (i64, f32)

@@ -14,7 +14,7 @@
 ;; export "vector" = function 2
 ;; memory 0: 1 to None pages (used by imports)
 ;; 3 functions
-;; run nothing: the program exports no function _start, so name the function to run: it exports "add" (i32, i32) -> (i32)
+;; run nothing: the program has no function _start, so a function must be requested; it has these functions: "add" (i32, i32) -> i32
 ;; run _initialize: _initialize = function 0 (); 1 to run
-;; run add: _initialize = function 0 (); add = function 1 (i32, i32) -> (i32); 2 to run
-;; run vector: function "vector" has type (v128) and cannot be run (needed: numbers only): it exports "add" (i32, i32) -> (i32)
+;; run add: _initialize = function 0 (); add = function 1 (i32, i32) -> i32; 2 to run
+;; run vector: function "vector" has type (v128) and cannot be run (needed: numbers only); it has these functions: "add" (i32, i32) -> i32

@@ -4,5 +4,5 @@
 ;; accepted: Wasi
 ;; export "_start" = global 0
 ;; 0 functions
-;; run nothing: the program exports no function _start, so name the function to run: it exports no function that could be run
-;; run _start: export "_start" of the program is a global and cannot be run: it exports no function that could be run
+;; run nothing: the program has no function _start, so a function must be requested; it has no function that can be requested
+;; run _start: export "_start" of the program is a global and cannot be run; it has no function that can be requested

@@ -3,4 +3,4 @@
 ;; accepted: Wasi
 ;; export "_start" = function 0
 ;; 1 functions
-;; run nothing: _start = function 0 () -> (i32); 1 to run
+;; run nothing: _start = function 0 () -> i32; 1 to run

@@ -80,13 +80,13 @@ fn describe(path: &Path, input: &str) -> String {
 }
 
 fn write_facts(output: &mut String, facts: &Facts) {
-    for (import, function) in facts.imports.iter().zip(&facts.functions) {
+    for (import, function) in facts.outline.imports.iter().zip(&facts.functions) {
         write!(output, "\nimport {}.{} = {function:?}", import.module, import.field).unwrap();
     }
-    for export in &facts.exports {
+    for export in &facts.outline.exports {
         write!(output, "\nexport {:?} = {} {}", export.name, export.kind.name(), export.index).unwrap();
     }
-    for (index, memory) in facts.memories.iter().enumerate() {
+    for (index, memory) in facts.outline.memories.iter().enumerate() {
         let used = if facts.memory == u32::try_from(index).ok() { " (used by imports)" } else { "" };
         write!(
             output,
@@ -95,14 +95,14 @@ fn write_facts(output: &mut String, facts: &Facts) {
         )
         .unwrap();
     }
-    for (index, table) in facts.tables.iter().enumerate() {
+    for (index, table) in facts.outline.tables.iter().enumerate() {
         write!(output, "\ntable {index}: {} to {:?} elements", table.initial, table.maximum).unwrap();
     }
-    if let Some(start) = facts.start {
+    if let Some(start) = facts.outline.start {
         write!(output, "\nstart function {start}").unwrap();
     }
     write!(output, "\n{} functions", facts.outline.functions).unwrap();
-    for (has, what) in [(facts.has_names, "names"), (facts.has_debug_lines, "debug lines")] {
+    for (has, what) in [(facts.outline.has_names, "names"), (facts.outline.has_debug_lines, "debug lines")] {
         if has {
             write!(output, ", {what}").unwrap();
         }

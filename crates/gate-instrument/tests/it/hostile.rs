@@ -294,6 +294,6 @@ fn types_of_exports_are_bounded() {
         module.section(&types).section(&functions).section(&exports).section(&code);
         module.finish()
     };
-    assert_eq!(accept(&with_exports(400), &Limits::STANDARD).unwrap().exports.len(), 400);
+    assert_eq!(accept(&with_exports(400), &Limits::STANDARD).unwrap().outline.exports.len(), 400);
     assert!(refused(&with_exports(1_001)).contains("effective type size exceeds the limit"));
 }

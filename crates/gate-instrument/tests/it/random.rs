@@ -54,7 +54,7 @@ proptest! {
         if let Some(wasm) = generate(config, &seed) {
             let facts = accept(&wasm, &Limits::STANDARD).unwrap();
             // An empty name asks for no function in particular.
-            for export in facts.exports.iter().filter(|export| !export.name.is_empty()) {
+            for export in facts.outline.exports.iter().filter(|export| !export.name.is_empty()) {
                 if let Ok(entry) = facts.entry(Some(&export.name)) {
                     prop_assert_eq!(entry.function.map(|function| function.index), Some(export.index));
                 }
