@@ -75,6 +75,14 @@ fn rejected(cache: &Cache, key: &Key, is_expected: impl Fn(&Rejection) -> bool) 
     assert!(fs::symlink_metadata(path(cache, key)).is_err());
 }
 
+/// Puts a file with these bytes where that of `key` belongs.
+fn plant(cache: &Cache, key: &Key, bytes: &[u8]) {
+    let elsewhere = cache.path.join("elsewhere");
+    fs::write(&elsewhere, bytes).unwrap();
+    fs::set_permissions(&elsewhere, Permissions::from_mode(0o400)).unwrap();
+    fs::rename(elsewhere, path(cache, key)).unwrap();
+}
+
 fn names(cache: &Cache) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(&cache.path).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -100,7 +108,7 @@ fn what_was_put_is_got() {
     assert_eq!(hit(&cache, &key(3)).len(), 100_000, "others are still there");
     put(&cache, &key(3), b"replaced");
     assert_eq!(hit(&cache, &key(3)), b"replaced");
-    assert_eq!(fs::metadata(path(&cache, &key(3))).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(path(&cache, &key(3))).unwrap().mode() & 0o7777, 0o400);
 }
 
 #[test]
@@ -118,7 +126,7 @@ fn files_torn_anywhere_are_misses() {
     put(&cache, &key(1), b"compiled code");
     let whole = fs::read(path(&cache, &key(1))).unwrap();
     for len in 0..whole.len() {
-        fs::write(path(&cache, &key(1)), &whole[..len]).unwrap();
+        plant(&cache, &key(1), &whole[..len]);
         rejected(&cache, &key(1), |_| true);
         put(&cache, &key(1), b"compiled code");
     }
@@ -130,31 +138,31 @@ fn other_keys_and_formats_are_misses() {
     let (_temp, cache) = cache(LARGE);
     put(&cache, &key(1), b"compiled code");
     let whole = fs::read(path(&cache, &key(1))).unwrap();
-    fs::write(path(&cache, &key(2)), &whole).unwrap();
+    plant(&cache, &key(2), &whole);
     rejected(&cache, &key(2), |r| matches!(r, Rejection::Key { found, .. } if *found == key(1)));
     let mut newer = whole;
     let format = newer.len() - TRAILER_BYTES + 8;
     newer[format] += 1;
-    fs::write(path(&cache, &key(1)), &newer).unwrap();
+    plant(&cache, &key(1), &newer);
     rejected(&cache, &key(1), |r| matches!(r, Rejection::Format { .. }));
 }
 
 #[test]
 fn what_others_could_have_written_is_a_miss() {
     let (temp, cache) = cache(LARGE);
-    let plant = |mode| {
+    let put_with = |mode| {
         put(&cache, &key(1), b"compiled code");
         fs::set_permissions(path(&cache, &key(1)), Permissions::from_mode(mode)).unwrap();
     };
     for mode in [0o620, 0o602, 0o666] {
-        plant(mode);
+        put_with(mode);
         rejected(
             &cache,
             &key(1),
             |r| matches!(r, Rejection::Untrusted { mode: found, .. } if *found == mode),
         );
     }
-    plant(0o644);
+    put_with(0o644);
     assert_eq!(hit(&cache, &key(1)), b"compiled code");
 
     let elsewhere = temp.path().join("elsewhere");
@@ -369,9 +377,10 @@ fn a_removed_directory_is_a_miss_and_an_error() {
 }
 
 #[test]
-fn a_file_that_changes_while_open_does_not_harm_the_cache() {
+fn a_file_changed_in_place_is_a_miss() {
     let (_temp, cache) = cache(LARGE);
     put(&cache, &key(1), b"compiled code");
+    fs::set_permissions(path(&cache, &key(1)), Permissions::from_mode(0o600)).unwrap();
     let mut file = OpenOptions::new().write(true).open(path(&cache, &key(1))).unwrap();
     file.write_all(b"C").unwrap();
     rejected(&cache, &key(1), |r| matches!(r, Rejection::Checksum { .. }));

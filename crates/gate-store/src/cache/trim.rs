@@ -99,7 +99,8 @@ fn ours(name: &CStr) -> Option<&str> {
 
 /// Removes the temporary file `name` if its writer is gone.
 fn collect(cache: &Cache, name: &str) {
-    // Failures do not matter: the file has been renamed or removed, or the next writer tries again.
+    // Failures do not matter: the file has been renamed or removed, or the next writer tries again. (NFS refuses to lock
+    // for writing what is open for reading only, so there such files stay until somebody removes them by hand.)
     let Ok(file) = cache.open_entry(name) else { return };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
         // Names do not repeat, so this is still the file that we hold the lock of. (Or its writer has renamed it away

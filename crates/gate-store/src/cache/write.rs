@@ -95,7 +95,9 @@ impl<'a> Temporary<'a> {
         for _ in 0..ATTEMPTS {
             let name = random_name()?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = openat(&cache.dir, &name, flags, Mode::RUSR | Mode::WUSR)?;
+            // Not writable, not even by us: through a descriptor that it is given for reading, a worker that runs as the
+            // same user could otherwise open the file anew (by way of /proc/self/fd) and change its own artifact.
+            let file = openat(&cache.dir, &name, flags, Mode::RUSR)?;
             let temporary = Self { cache, name, file: file.into(), published: false };
             // Between the two calls the file looks abandoned. Whoever takes it for that holds the lock while removing
             // it, so that once we have the lock it is clear which it was.
