@@ -5,6 +5,7 @@
 //! `cargo xtask fuzz NAME --seconds N`. Files in `fuzz/seeds/NAME/` are inputs to start from.
 #![forbid(unsafe_code)]
 
+pub mod accept;
 pub mod artifact_trailer;
 pub mod driver;
 
@@ -12,4 +13,5 @@ pub mod driver;
 pub type Target = fn(&[u8]);
 
 /// The name and the function of each target.
-pub const TARGETS: &[(&str, Target)] = &[("artifact_trailer", artifact_trailer::run)];
+pub const TARGETS: &[(&str, Target)] =
+    &[("accept", accept::run), ("artifact_trailer", artifact_trailer::run)];
