@@ -52,6 +52,8 @@ pub(crate) struct MonotonicBase {
     host: u64,
     /// The program's clock at the same moment.
     program: u64,
+    /// The latest time that the program was told, or may have been.
+    latest: u64,
 }
 
 impl MonotonicBase {
@@ -59,13 +61,16 @@ impl MonotonicBase {
         let now = mask.timestamp(host.clock(Clock::Monotonic, true)?);
         // The second makes sure that the clock has advanced since the stop and that it never shows 0, whatever the
         // resolution.
-        Ok(MonotonicBase { host: now, program: saved.saturating_add(SECOND) })
+        let program = saved.saturating_add(SECOND);
+        Ok(MonotonicBase { host: now, program, latest: program })
     }
 
-    pub(crate) fn now(self, mask: TimeMask, precise: bool, host: &mut dyn Host) -> Result<u64, Stop> {
+    pub(crate) fn now(&mut self, mask: TimeMask, precise: bool, host: &mut dyn Host) -> Result<u64, Stop> {
         let now = mask.timestamp(host.clock(Clock::Monotonic, precise)?);
-        // A coarse clock may show a time before the start.
-        Ok(self.program.saturating_add(now.saturating_sub(self.host)))
+        let program = self.program.saturating_add(now.saturating_sub(self.host));
+        // The host's coarse clock lags behind its fine one; to the program they are the same, and never go backwards.
+        self.latest = self.latest.max(program);
+        Ok(self.latest)
     }
 }
 
@@ -91,7 +96,7 @@ impl ClockId {
 
 impl Calls {
     /// The program's time by `clock`, if `precision` nanoseconds will do.
-    pub(crate) fn now(&self, clock: ClockId, precision: u64, host: &mut dyn Host) -> Result<u64, Stop> {
+    pub(crate) fn now(&mut self, clock: ClockId, precision: u64, host: &mut dyn Host) -> Result<u64, Stop> {
         let precise = precision.max(self.mask.resolution()) < COARSE;
         match clock {
             ClockId::Realtime => Ok(self.mask.timestamp(host.clock(Clock::Realtime, precise)?)),
@@ -114,7 +119,7 @@ impl Calls {
 
     /// `clock_time_get`: stores the time in nanoseconds.
     pub(crate) fn clock_time_get(
-        &self,
+        &mut self,
         memory: &mut [u8],
         host: &mut dyn Host,
         id: u32,

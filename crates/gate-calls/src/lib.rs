@@ -11,7 +11,7 @@
 //!   anything else. Any other pointer outside of memory ends the program with [`Trap::MemoryAccessOutOfBounds`].
 //! * What this host does not have, but another might, ends the run with [`Trap::AbiDeficiency`] before the call has had
 //!   any effect. The program can continue elsewhere, and then makes the same call again.
-//! * [`Stop::Interrupted`](gate_abi::host::Stop::Interrupted) is passed on only while a call has had no effect. After
+//! * [`Stop::Interrupted`] is passed on only while a call has had no effect. After
 //!   that the call ends early, with what it did.
 //!
 //! **Invariant**: no I/O, no clock, no randomness of its own; no answer reveals anything about the host but time at the
@@ -68,7 +68,7 @@ impl Calls {
     ///
     /// # Errors
     /// [`Stop::Host`] when the clock cannot be read.
-    pub fn monotonic_time(&self, host: &mut dyn Host) -> Result<u64, Stop> {
+    pub fn monotonic_time(&mut self, host: &mut dyn Host) -> Result<u64, Stop> {
         self.monotonic.now(self.mask, true, host)
     }
 }

@@ -181,7 +181,13 @@ impl Calls {
         Ok(Errno::Success)
     }
 
-    fn plan(&self, memory: &[u8], host: &mut dyn Host, subscriptions: u32, count: u32) -> Result<Plan, Stop> {
+    fn plan(
+        &mut self,
+        memory: &[u8],
+        host: &mut dyn Host,
+        subscriptions: u32,
+        count: u32,
+    ) -> Result<Plan, Stop> {
         let mut plan = Plan::default();
         for index in 0..count {
             match Subscription::read(memory, subscriptions, index)?.target {
@@ -205,7 +211,7 @@ impl Calls {
 
     /// The error number and the bytes for the event about `target`, if there is one.
     fn happened(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         target: Target,
         outcome: Outcome,

@@ -109,6 +109,16 @@ fn a_coarse_reading_is_not_before_the_start() {
 }
 
 #[test]
+fn a_coarse_reading_is_not_before_a_fine_one() {
+    let mut program = Program::new();
+    program.host.advance(Duration::from_secs(1));
+    assert_eq!(time(&mut program, 1, 0), 2_000_000_000);
+    assert_eq!(time(&mut program, 1, 1_000_000), 2_000_000_000);
+    program.host.advance(Duration::from_nanos(COARSE_LAG + 10));
+    assert_eq!(time(&mut program, 1, 1_000_000), 2_000_000_010);
+}
+
+#[test]
 fn absurd_saved_time_does_not_overflow() {
     let mut program = Program::with(Duration::from_nanos(1), u64::MAX - 1);
     program.host.advance(Duration::from_secs(1));
