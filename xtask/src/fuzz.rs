@@ -35,7 +35,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         command.arg("--input").arg(std::path::absolute(input)?);
     }
     let result = status(&mut command)?;
-    if result.code().is_none_or(|code| code > 1)
+    // Panics are caught and reported by the fuzzer itself; what is left kills it.
+    if result.code().is_none()
+        && arguments.input.is_none()
         && let Some(name) = &arguments.name
     {
         eprintln!("the fuzzer died ({result}); the input it died of is fuzz/artifacts/{name}-running");
