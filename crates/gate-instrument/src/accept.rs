@@ -1,14 +1,12 @@
 //! Accepts a module or says why not.
 //!
-//! | Accepted | Refused by name |
-//! |---|---|
-//! | WebAssembly 2.0: mutable globals, sign extension, saturating conversions, multiple values, bulk memory, reference types, SIMD | threads, shared-everything threads |
-//! | tail calls | garbage collection, typed function references, custom descriptors |
-//! | extended constant expressions | 64-bit memories and tables |
-//! | multiple memories | stack switching |
-//! | exceptions in their final form, with `exnref` | legacy exceptions |
-//! | relaxed SIMD; the engine is configured to be deterministic | custom page sizes, wide arithmetic, memory control |
-//! | | components |
+//! Accepted are WebAssembly 2.0 (mutable globals, sign extension, saturating conversions, multiple values, bulk memory,
+//! reference types, SIMD), tail calls, extended constant expressions, multiple memories, exceptions in their final form
+//! with `exnref`, and relaxed SIMD, for which the engine is configured to be deterministic.
+//!
+//! Refused by name are threads and shared-everything threads, garbage collection, typed function references, custom
+//! descriptors, 64-bit memories and tables, stack switching, legacy exceptions, custom page sizes, wide arithmetic, memory
+//! control, the compact import section, and components.
 //!
 //! A module of any size and content gets its answer in time and memory proportional to its size.
 
