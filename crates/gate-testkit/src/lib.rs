@@ -1,1 +1,14 @@
 //! Scaffolding of the end-to-end tests: real programs, real processes.
+//!
+//! * [`guests`] produces WebAssembly programs: CRuby, SQLite, Lua, QuickJS, a Go program and C programs of our own.
+//! * [`scenarios`] says what to run them with and what they must print.
+//! * [`process`] runs a native program with a deadline and keeps its logs.
+//! * [`binaries`] finds the programs `gate` and `gate-runtime`, and builds them when they are missing or old.
+//!
+//! What is built or downloaded is kept under the target directory ([`cache`]). For use by tests and benches only.
+
+pub mod binaries;
+pub mod cache;
+pub mod guests;
+pub mod process;
+pub mod scenarios;

@@ -1,0 +1,121 @@
+;; Makes a command of the CRuby library module: `_start` passes the WASI arguments to Ruby and evaluates main.rb.
+;;
+;; The npm module is a reactor for JavaScript hosts. It is merged with this module, which imports its functions under
+;; the name "ruby", gives it the JavaScript bridge it imports (a program without JavaScript must not reach it: trap)
+;; and the two handle functions of the canonical ABI (a Ruby value is its own handle).
+;; The builder puts the text of main.rb, in WAT escapes, for MAIN_RB and its number of bytes for MAIN_RB_LENGTH.
+(module
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "ruby" "memory" (memory 1))
+  (import "ruby" "_initialize" (func $initialize))
+  (import "ruby" "cabi_realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
+  (import "ruby" "ruby-init: func(args: list<string>) -> ()" (func $ruby_init (param i32 i32)))
+  (import "ruby" "ruby-init-loadpath: func() -> ()" (func $ruby_init_loadpath))
+  (import "ruby" "rb-eval-string-protect: func(str: string) -> tuple<handle<rb-abi-value>, s32>"
+    (func $eval (param i32 i32) (result i32)))
+  (data $options "ruby\00-EUTF-8\00-e_=0\00")
+  (data $main "MAIN_RB")
+
+  (func $allocate (param $bytes i32) (result i32)
+    (call $realloc (i32.const 0) (i32.const 0) (i32.const 8) (local.get $bytes)))
+
+  ;; Writes the element `index` of a list of strings; Ruby wants the terminating zero inside the string.
+  (func $set_string (param $list i32) (param $index i32) (param $text i32) (param $bytes i32)
+    (local $copy i32)
+    (local.set $copy (call $allocate (local.get $bytes)))
+    (memory.copy (local.get $copy) (local.get $text) (local.get $bytes))
+    (local.set $list (i32.add (local.get $list) (i32.shl (local.get $index) (i32.const 3))))
+    (i32.store (local.get $list) (local.get $copy))
+    (i32.store offset=4 (local.get $list) (local.get $bytes)))
+
+  ;; The bytes of a C string, its zero included.
+  (func $bytes_with_zero (param $text i32) (result i32)
+    (local $at i32)
+    (local.set $at (local.get $text))
+    (loop $next
+      (if (i32.load8_u (local.get $at))
+        (then (local.set $at (i32.add (local.get $at) (i32.const 1))) (br $next))))
+    (i32.add (i32.sub (local.get $at) (local.get $text)) (i32.const 1)))
+
+  (func (export "_start")
+    (local $sizes i32) (local $count i32) (local $argv i32) (local $list i32) (local $options i32)
+    (local $index i32) (local $text i32) (local $main i32)
+    (call $initialize)
+    (local.set $sizes (call $allocate (i32.const 8)))
+    (if (call $args_sizes_get (local.get $sizes) (i32.add (local.get $sizes) (i32.const 4))) (then (unreachable)))
+    (local.set $count (i32.load (local.get $sizes)))
+    (local.set $argv (call $allocate (i32.shl (i32.add (local.get $count) (i32.const 1)) (i32.const 2))))
+    (if (call $args_get (local.get $argv) (call $allocate (i32.load offset=4 (local.get $sizes))))
+      (then (unreachable)))
+
+    ;; "ruby -EUTF-8 -e_=0" and the arguments after the program's name.
+    (local.set $options (call $allocate (i32.const 19)))
+    (memory.init $options (local.get $options) (i32.const 0) (i32.const 19))
+    (local.set $list (call $allocate (i32.shl (i32.add (local.get $count) (i32.const 3)) (i32.const 3))))
+    (call $set_string (local.get $list) (i32.const 0) (local.get $options) (i32.const 5))
+    (call $set_string (local.get $list) (i32.const 1) (i32.add (local.get $options) (i32.const 5)) (i32.const 8))
+    (call $set_string (local.get $list) (i32.const 2) (i32.add (local.get $options) (i32.const 13)) (i32.const 6))
+    (local.set $index (i32.const 1))
+    (block $all
+      (loop $next
+        (br_if $all (i32.ge_u (local.get $index) (local.get $count)))
+        (local.set $text
+          (i32.load (i32.add (local.get $argv) (i32.shl (local.get $index) (i32.const 2)))))
+        (call $set_string (local.get $list) (i32.add (local.get $index) (i32.const 2))
+          (local.get $text) (call $bytes_with_zero (local.get $text)))
+        (local.set $index (i32.add (local.get $index) (i32.const 1)))
+        (br $next)))
+    (call $ruby_init (local.get $list)
+      (i32.add (select (local.get $count) (i32.const 1) (local.get $count)) (i32.const 2)))
+    (call $ruby_init_loadpath)
+
+    (local.set $main (call $allocate (i32.const MAIN_RB_LENGTH)))
+    (memory.init $main (local.get $main) (i32.const 0) (i32.const MAIN_RB_LENGTH))
+    ;; main.rb leaves through proc_exit; to come back means that it did not even parse.
+    (drop (call $eval (local.get $main) (i32.const MAIN_RB_LENGTH)))
+    (unreachable))
+
+  ;; The JavaScript bridge.
+  (func (export "rb_wasm_throw_prohibit_rewind_exception")
+    (param i32 i32) unreachable)
+  (func (export "eval-js: func(code: string) -> variant { success(handle<js-abi-value>), failure(handle<js-abi-value>) }")
+    (param i32 i32 i32) unreachable)
+  (func (export "is-js: func(value: handle<js-abi-value>) -> bool")
+    (param i32) (result i32) unreachable)
+  (func (export "instance-of: func(value: handle<js-abi-value>, klass: handle<js-abi-value>) -> bool")
+    (param i32 i32) (result i32) unreachable)
+  (func (export "global-this: func() -> handle<js-abi-value>")
+    (result i32) unreachable)
+  (func (export "int-to-js-number: func(value: s32) -> handle<js-abi-value>")
+    (param i32) (result i32) unreachable)
+  (func (export "float-to-js-number: func(value: float64) -> handle<js-abi-value>")
+    (param f64) (result i32) unreachable)
+  (func (export "string-to-js-string: func(value: string) -> handle<js-abi-value>")
+    (param i32 i32) (result i32) unreachable)
+  (func (export "bool-to-js-bool: func(value: bool) -> handle<js-abi-value>")
+    (param i32) (result i32) unreachable)
+  (func (export "proc-to-js-function: func(value: u32) -> handle<js-abi-value>")
+    (param i32) (result i32) unreachable)
+  (func (export "rb-object-to-js-rb-value: func(raw-rb-abi-value: u32) -> handle<js-abi-value>")
+    (param i32) (result i32) unreachable)
+  (func (export "js-value-to-string: func(value: handle<js-abi-value>) -> string")
+    (param i32 i32) unreachable)
+  (func (export "js-value-to-integer: func(value: handle<js-abi-value>) -> variant { as-float(float64), bignum(string) }")
+    (param i32 i32) unreachable)
+  (func (export "export-js-value-to-host: func(value: handle<js-abi-value>) -> ()")
+    (param i32) unreachable)
+  (func (export "import-js-value-from-host: func() -> handle<js-abi-value>")
+    (result i32) unreachable)
+  (func (export "js-value-typeof: func(value: handle<js-abi-value>) -> string")
+    (param i32 i32) unreachable)
+  (func (export "js-value-equal: func(lhs: handle<js-abi-value>, rhs: handle<js-abi-value>) -> bool")
+    (param i32 i32) (result i32) unreachable)
+  (func (export "js-value-strictly-equal: func(lhs: handle<js-abi-value>, rhs: handle<js-abi-value>) -> bool")
+    (param i32 i32) (result i32) unreachable)
+  (func (export "reflect-apply: func(target: handle<js-abi-value>, this-argument: handle<js-abi-value>, arguments: list<handle<js-abi-value>>) -> variant { success(handle<js-abi-value>), failure(handle<js-abi-value>) }")
+    (param i32 i32 i32 i32 i32) unreachable)
+  (func (export "reflect-get: func(target: handle<js-abi-value>, property-key: string) -> variant { success(handle<js-abi-value>), failure(handle<js-abi-value>) }")
+    (param i32 i32 i32 i32) unreachable)
+  (func (export "reflect-set: func(target: handle<js-abi-value>, property-key: string, value: handle<js-abi-value>) -> variant { success(handle<js-abi-value>), failure(handle<js-abi-value>) }")
+    (param i32 i32 i32 i32 i32) unreachable))

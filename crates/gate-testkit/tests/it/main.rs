@@ -1,0 +1,160 @@
+//! The guest programs exist, and do what the scenarios say on another engine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gate_testkit::guests::{self, DIFF_ARGUMENTS, DIFF_ENVIRONMENT, DIFF_STDIN, Guest};
+use gate_testkit::process::{Finished, Program};
+use gate_testkit::scenarios::SCENARIOS;
+
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// The wasmtime command-line program: `GATE_REFERENCE_WASMTIME`, else the one on `PATH`.
+fn reference_engine() -> Option<PathBuf> {
+    let named = std::env::var_os("GATE_REFERENCE_WASMTIME").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| "wasmtime".into());
+    match Program::new(&path).arg("--version").run(DEADLINE) {
+        Ok(finished) if finished.status.success() => Some(path),
+        _ => {
+            println!("skipped: {} is not there; set GATE_REFERENCE_WASMTIME", path.display());
+            None
+        }
+    }
+}
+
+fn run(
+    engine: &Path,
+    wasm: &Path,
+    root: &Path,
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+    stdin: &str,
+) -> Finished {
+    Program::new(engine)
+        .args(["run", "-W", "exceptions", "--dir"])
+        .arg(format!("{}::/", root.display()))
+        .args(environment.iter().map(|(name, value)| format!("--env={name}={value}")))
+        .arg(wasm)
+        .args(arguments)
+        .stdin(stdin)
+        .run(DEADLINE)
+        .unwrap()
+}
+
+/// The names of the functions and memories a module exports, from its export section.
+fn exports(wasm: &[u8]) -> Vec<String> {
+    fn number(bytes: &mut &[u8]) -> usize {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = bytes[0];
+            *bytes = &bytes[1..];
+            value |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return value;
+            }
+        }
+    }
+    assert_eq!(wasm[..8], *b"\0asm\x01\0\0\0");
+    let mut rest = &wasm[8..];
+    while !rest.is_empty() {
+        let id = rest[0];
+        rest = &rest[1..];
+        let size = number(&mut rest);
+        let (mut section, after) = rest.split_at(size);
+        rest = after;
+        if id == 7 {
+            return (0..number(&mut section))
+                .map(|_| {
+                    let length = number(&mut section);
+                    let (name, after) = section.split_at(length);
+                    section = &after[1..];
+                    number(&mut section);
+                    String::from_utf8(name.to_vec()).unwrap()
+                })
+                .collect();
+        }
+    }
+    Vec::new()
+}
+
+#[test]
+fn guests_are_commands() {
+    for guest in Guest::ALL {
+        let path = guest.path().unwrap();
+        let exports = exports(&fs::read(&path).unwrap());
+        for name in ["_start", "memory"] {
+            assert!(exports.iter().any(|export| export == name), "{guest:?} exports {exports:?}");
+        }
+        assert_eq!(guest.path().unwrap(), path, "built once");
+    }
+}
+
+#[test]
+fn scenarios_on_the_reference_engine() {
+    let Some(engine) = reference_engine() else { return };
+    for scenario in SCENARIOS {
+        let root = tempfile::tempdir().unwrap();
+        scenario.write_files(root.path()).unwrap();
+        let wasm = scenario.guest.path().unwrap();
+        let finished =
+            run(&engine, &wasm, root.path(), scenario.environment, scenario.arguments, scenario.stdin);
+        if std::env::var_os("GATE_BLESS").is_some() {
+            let directory = guests::directory().join("scenarios").join(scenario.name);
+            fs::write(directory.join("expected.txt"), &finished.stdout).unwrap();
+            assert_eq!(finished.status.code(), Some(i32::from(scenario.status)), "{finished}");
+        } else if let Err(error) = scenario.check(finished.status.code(), &finished.stdout_text()) {
+            panic!("{error:#}\n{finished}");
+        }
+    }
+}
+
+#[test]
+fn diff_programs_agree_with_the_reference_engine() {
+    let engine = reference_engine();
+    let programs = guests::diff_programs().unwrap();
+    assert!(programs.len() >= 12);
+    for program in programs {
+        let root = tempfile::tempdir().unwrap();
+        let native = program.run_native(root.path(), DEADLINE).unwrap();
+        assert!(!native.stdout.is_empty(), "{native}");
+        let wasm = program.wasm().unwrap();
+        let Some(engine) = &engine else { continue };
+        let root = tempfile::tempdir().unwrap();
+        let finished = run(engine, &wasm, root.path(), DIFF_ENVIRONMENT, DIFF_ARGUMENTS, DIFF_STDIN);
+        assert_eq!(finished.stdout_text(), native.stdout_text(), "{}", program.name());
+        assert_eq!(finished.stderr_text(), native.stderr_text(), "{}", program.name());
+        assert_eq!(finished.status.code(), native.status.code(), "{}", program.name());
+    }
+}
+
+#[test]
+fn kernels_agree_with_the_reference_engine() {
+    let engine = reference_engine();
+    let sizes = [
+        ("binary_trees", "8"),
+        ("fannkuch", "7"),
+        ("fib", "20"),
+        ("mandelbrot", "50"),
+        ("nbody", "1000"),
+        ("sieve", "10000"),
+        ("writer", "200001"),
+    ];
+    for (name, size) in sizes {
+        let source = guests::directory().join("kernels").join(format!("{name}.c"));
+        let native = Program::new(guests::native(&source, &[]).unwrap()).arg(size).run(DEADLINE).unwrap();
+        let native = native.success().unwrap();
+        let wasm = guests::kernel(name).unwrap();
+        let Some(engine) = &engine else { continue };
+        let root = tempfile::tempdir().unwrap();
+        let finished = run(engine, &wasm, root.path(), &[], &[size], "");
+        assert_eq!(finished.success().unwrap().stdout, native.stdout, "{name}");
+    }
+    let Some(engine) = &engine else { return };
+    for name in ["empty", "idle"] {
+        let run =
+            Program::new(engine).arg("run").arg(guests::small_kernel(name)).stdin("input").run(DEADLINE);
+        assert_eq!(run.unwrap().success().unwrap().stdout, b"", "{name}");
+    }
+}
