@@ -1,0 +1,57 @@
+//! Tests that could not be run here.
+//!
+//! A test that skips itself appends a line to the file that the environment variable [`LOG`] names, if it is set:
+//! package, space, name of the test, colon, space, and why. `ci` lists them, and fails if it does not expect one.
+
+/// The environment variable.
+pub(super) const LOG: &str = "GATE_SKIP_LOG";
+
+/// Tests that may be skipped, and where.
+const EXPECTED: &[(&str, &str)] = &[
+    ("gate-store a_full_disk_is_told_apart", "only root may mount a small file system"),
+    (
+        "gate-store a_read_only_directory_can_be_read",
+        "root of a container may not mount, and permissions do not bind root",
+    ),
+];
+
+/// What to say of the skipped tests.
+pub(super) struct Report {
+    pub(super) text: String,
+    /// Whether all of them may be skipped.
+    pub(super) expected: bool,
+}
+
+/// Judges what tests wrote to the log.
+pub(super) fn report(log: &str) -> Report {
+    let mut report = Report { text: format!("skipped tests: {}\n", log.lines().count()), expected: true };
+    for line in log.lines() {
+        let test = line.split_once(": ").map_or(line, |(test, _)| test);
+        report.text += &match EXPECTED.iter().find(|(expected, _)| *expected == test) {
+            Some((_, when)) => format!("  {line} (expected: {when})\n"),
+            None => {
+                report.expected = false;
+                format!("  {line} (NOT EXPECTED)\n")
+            }
+        };
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXPECTED, report};
+
+    #[test]
+    fn only_expected_tests_may_be_skipped() {
+        let nothing = report("");
+        assert_eq!((nothing.text.as_str(), nothing.expected), ("skipped tests: 0\n", true));
+        let expected = format!("{}: reason\n", EXPECTED[0].0);
+        assert!(report(&expected).expected);
+        let mixed = report(&format!("{expected}gate-x some_test: reason: more\n"));
+        assert!(!mixed.expected);
+        assert!(mixed.text.starts_with("skipped tests: 2\n"), "{}", mixed.text);
+        assert!(mixed.text.ends_with("  gate-x some_test: reason: more (NOT EXPECTED)\n"), "{}", mixed.text);
+        assert!(!report("garbage\n").expected);
+    }
+}
