@@ -148,6 +148,17 @@ fn a_log_that_fails_is_not_noticed() {
 }
 
 #[test]
+fn more_than_can_be_told_is_not_written() {
+    let mut program = program();
+    // 4097 times the same buffer of a mebibyte, which begins with the list.
+    program.memory = vec![0; 1 << 20];
+    program.vectors(32, &[(0, 1 << 20); 4097]);
+    program.host.log_script.extend(vec![Ok(0); 4097]);
+    assert_eq!(program.wasi(WRITE, &[2, 32, 4097, 16]), errno(Errno::Success));
+    assert_eq!((program.u32_at(16), program.host.log_script.len()), (u32::MAX, 1));
+}
+
+#[test]
 fn interruptions_repeat_a_call_without_effect_and_end_any_other() {
     let interruption = || Err(StreamError::Stop(Stop::Interrupted));
     let mut program = program();

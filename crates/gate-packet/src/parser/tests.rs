@@ -65,6 +65,11 @@ fn a_violation_is_found_with_the_header_and_stays() {
     let mut sound: &[u8] = &[8, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(parser.next(&mut sound), violation);
     assert_eq!(sound.len(), 8);
+
+    // The same where the header was not copied.
+    let mut parser = Parser::new();
+    assert_eq!(parser.next(&mut &[7, 0, 0, 0, 0, 0, 0, 0][..]), violation);
+    assert_eq!(parser.next(&mut sound), violation);
 }
 
 #[test]
