@@ -10,6 +10,7 @@
 //! | SQLite | crate `libsqlite3-sys` | 0.35.0 (3.50) | clang, a shell of ours | 1.6 MB |
 //! | Lua | crate `lua-src` | 551.1.0 (5.4.9) | clang ≥ 20, a `lua` of ours | 0.6 MB |
 //! | QuickJS-ng, its own `qjs` | crate `rquickjs-sys` | 0.14.0 | clang | 1.5 MB |
+//! | the examples `wc`, `csv2json` | `examples/` | | clang | < 0.1 MB |
 //! | log summary | `examples/go` | | Go ≥ 1.21 | 3.5 MB |
 //!
 //! **CRuby** comes as a library for JavaScript hosts. npm's `binaryen` merges it with `guests/ruby/command.wat`, whose
@@ -59,13 +60,18 @@ pub enum Guest {
     QuickJs,
     /// The Go program of `examples/go`: `logsummary`, JSON lines on standard input.
     Go,
+    /// The C program of `examples/c`: `csv2json`, CSV on standard input.
+    CsvToJson,
+    /// The hand-written program of `examples/wat`, in the text format: counts lines, words and bytes of its input.
+    WordCount,
 }
 
 impl Guest {
     /// Every guest, the quickest to build first.
-    pub const ALL: [Self; 5] = [Self::Lua, Self::Go, Self::QuickJs, Self::Sqlite, Self::Ruby];
+    pub const ALL: [Self; 7] =
+        [Self::WordCount, Self::CsvToJson, Self::Lua, Self::Go, Self::QuickJs, Self::Sqlite, Self::Ruby];
 
-    /// The path of its .wasm file, built if need be.
+    /// The path of its .wasm file, built if need be, or of the .wat file of [`Guest::WordCount`].
     ///
     /// # Errors
     /// A tool is missing, or a download or a compilation fails.
@@ -76,6 +82,8 @@ impl Guest {
             Self::Lua => lua(),
             Self::QuickJs => quickjs(),
             Self::Go => go(),
+            Self::CsvToJson => c(&workspace().join("examples/c/csv2json.c"), &[]),
+            Self::WordCount => Ok(workspace().join("examples/wat/wc.wat")),
         }
     }
 }

@@ -80,6 +80,26 @@ impl Scenario {
 /// All scenarios, the quickest first.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
+        name: "wc",
+        guest: Guest::WordCount,
+        arguments: &[],
+        environment: &[],
+        files: &[],
+        stdin: include_str!("../guests/diff/stdin.txt"),
+        stdout: include_str!("../guests/scenarios/wc/expected.txt"),
+        status: 0,
+    },
+    Scenario {
+        name: "csv2json",
+        guest: Guest::CsvToJson,
+        arguments: &[],
+        environment: &[],
+        files: &[],
+        stdin: include_str!("../../../examples/c/cities.csv"),
+        stdout: include_str!("../guests/scenarios/csv2json/expected.txt"),
+        status: 0,
+    },
+    Scenario {
         name: "lua",
         guest: Guest::Lua,
         arguments: &["/program.lua", "first"],
