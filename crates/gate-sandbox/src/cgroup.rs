@@ -25,7 +25,8 @@ const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The period of `cpu.max`, in microseconds; the kernel's default.
 const CPU_PERIOD_MICROS: u64 = 100_000;
 
-/// Limits of a container as a whole; `None` leaves one to the groups above.
+/// Limits of a container as a whole; `None` leaves one to the groups above. Without any, the group still serves to
+/// watch and kill what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Memory in bytes, including page cache and kernel memory; there is no swap beyond it. When it is reached and
@@ -169,7 +170,8 @@ fn create_below(parent: &Path, limits: &Limits) -> Result<Group, Unavailable> {
         tasks: limits.tasks.is_some() && give("pids"),
         cpu: limits.cpu_thousandths.is_some() && give("cpu"),
     };
-    if !(enforced.memory || enforced.tasks || enforced.cpu) {
+    let wanted = limits.memory_bytes.is_some() || limits.tasks.is_some() || limits.cpu_thousandths.is_some();
+    if wanted && !(enforced.memory || enforced.tasks || enforced.cpu) {
         return Err(Unavailable::NoControllers { directory: parent.to_path_buf() });
     }
     let directory = parent.join(unique_name().map_err(refused(parent))?);

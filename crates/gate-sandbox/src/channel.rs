@@ -20,14 +20,14 @@ use crate::wait;
 mod tests;
 
 /// Largest message, in bytes: 64 KiB of payload and as much header as one page.
-pub const MAX_MESSAGE_BYTES: usize = (64 << 10) + 4096;
+pub const MAX_MESSAGE_BYTES: usize = 192 << 10;
 
 /// Most descriptors in one message.
 pub const MAX_DESCRIPTORS: usize = 16;
 
 /// Size of the socket's send buffer that is asked for. The default of most hosts (208 KiB) is as good; this protects
 /// from hosts where it is too small for one message.
-const SEND_BUFFER_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+const SEND_BUFFER_BYTES: usize = MAX_MESSAGE_BYTES + (16 << 10);
 
 /// Why a message was not sent or received.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@
 //!   control group, oom score, id maps
 //!   "go" ───────────────────────────────▶  stdio, close descriptors, namespaces' contents, ids, limits,
 //!                                          capabilities, no new privileges; is the parent still there?
-//!   Ok or StartError::Child ◀───────────── report of the failing step, or success
+//!   Ok or StartError::Child ◀───────────── report of the failing step, or success; close the pipes
 //!                                          child_main, then _exit
 //! ```
 //!
@@ -125,6 +125,8 @@ pub fn start(
         Ok(false) => return Err(StartError::Threads),
         Err(source) => return Err(StartError::Prepare { what: "count the threads of this process", source }),
     }
+    // Rustix reads the auxiliary vector when it first needs it, on kernels before 6.4 from `/proc`: now it is there.
+    let _ = rustix::param::page_size();
     let prepare = |what| move |source: io::Error| StartError::Prepare { what, source };
     let ids = ids::plan(config.namespaces).map_err(prepare("choose user ids"))?;
     let null = open_null().map_err(prepare("open /dev/null"))?;
@@ -153,7 +155,8 @@ pub fn start(
     make_first_victim(pid).map_err(prepare("set the child's oom_score_adj"))?;
     ids::write_maps(pid, ids)?;
     let mut go_write = go_write;
-    go_write.write_all(&[child::GO]).map_err(prepare("continue the child"))?;
+    // If the child has ended already, its report says why.
+    let _ = go_write.write_all(&[child::GO]);
     let report = read_report(report_read).map_err(prepare("read the child's report"))?;
     // Only now: for the child, the end of this pipe is the end of its parent.
     drop(go_write);
@@ -183,10 +186,14 @@ fn read_report(mut pipe: io::PipeReader) -> io::Result<Report> {
     // The child writes its record with one call, which for so few bytes is indivisible.
     let mut record = [0; child::REPORT_BYTES];
     match pipe.read_exact(&mut record) {
-        Ok(()) => Ok(match child::decode(record) {
-            Some((step, source)) => Report::Failed { step, source },
-            None => Report::Sealed,
-        }),
+        Ok(()) => {
+            // Its end of the pipe closes right after, by itself or by its exit.
+            pipe.read_to_end(&mut Vec::new())?;
+            Ok(match child::decode(record) {
+                Some((step, source)) => Report::Failed { step, source },
+                None => Report::Sealed,
+            })
+        }
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Report::Silent),
         Err(error) => Err(error),
     }

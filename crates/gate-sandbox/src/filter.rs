@@ -5,6 +5,9 @@
 //! arrive under another architecture with other meanings of the same numbers), and x32 calls on x86-64 (which arrive
 //! under the same architecture with bit 30 of the number set: no rule has such a number).
 //!
+//! The kernel itself excepts two numbers on x86-64 from all filters, `uretprobe` (335, since Linux 6.11) and `uprobe` (336,
+//! since 6.18). A tracer inserts them into programs; called from anywhere else they fail or end the process.
+//!
 //! Filters add up: a process forked under one filter and given another may do what both allow. So the list of the
 //! zygote contains those of all the workers it forks, and that of a loading worker contains that of a running one:
 //!

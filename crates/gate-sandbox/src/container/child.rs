@@ -169,10 +169,12 @@ pub(super) fn run(mut setup: Setup<'_>, child_main: impl FnOnce(Vec<OwnedFd>) ->
         sys::exit_now(1);
     }
     let Setup { null, go, mut report, descriptors, .. } = setup;
+    drop((null, go));
     if report.write_all(&encode(None, 0)).is_err() {
         sys::exit_now(1);
     }
-    drop((null, go, report));
+    // The parent waits for this, so that nothing but the given descriptors is open when it goes on.
+    drop(report);
     let status = catch_unwind(AssertUnwindSafe(|| child_main(descriptors))).unwrap_or(PANIC_STATUS);
     sys::exit_now(status)
 }

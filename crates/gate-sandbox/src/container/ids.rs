@@ -32,8 +32,8 @@ pub const DEFAULT_EXECUTOR_ID: u32 = 0x7000_0002;
 pub enum IdMap {
     /// The best the host offers. Root: ids from its entries in `/etc/subuid` and `/etc/subgid`, else
     /// [`DEFAULT_CONTAINER_ID`] and [`DEFAULT_EXECUTOR_ID`], else (in a user namespace that does not have these) two
-    /// high ids of that namespace. Others: ids from their entries, if `newuidmap` and `newgidmap` are installed. If
-    /// none of that applies: [`IdMap::Single`].
+    /// high ids of that namespace. Others: ids from their entries, if `newuidmap` and `newgidmap` are installed and can
+    /// gain privileges (no `no_new_privs`). If none of that applies: [`IdMap::Single`].
     Auto,
     /// These ids. Root writes the maps itself; for others the set-user-id tools must allow them.
     Separate(HostIds),
@@ -99,7 +99,7 @@ pub(super) fn plan(namespaces: Namespaces) -> io::Result<Ids> {
         IdMap::Separate(ids) => Ids::Tools(ids),
         IdMap::Auto if can_set_ids()? => root_ids().map_or(single, Ids::Direct),
         IdMap::Auto => match delegated_ids() {
-            Some(ids) if installed(NEWUIDMAP) && installed(NEWGIDMAP) => Ids::Tools(ids),
+            Some(ids) if tools_work()? => Ids::Tools(ids),
             _ => single,
         },
     })
@@ -185,6 +185,11 @@ const NEWUIDMAP: &str = "newuidmap";
 const NEWGIDMAP: &str = "newgidmap";
 const SUBUID: &str = "/etc/subuid";
 const SUBGID: &str = "/etc/subgid";
+
+/// Whether the set-user-id tools exist and this process may gain privileges by executing them.
+fn tools_work() -> io::Result<bool> {
+    Ok(installed(NEWUIDMAP) && installed(NEWGIDMAP) && !rustix::thread::no_new_privs()?)
+}
 
 fn installed(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{Condition, Effect, Rule};
 use crate::descriptors::{CONTROL, PACKETS, STDERR, STDIN, STDOUT};
 
-/// `allow!(name, conditions, "caller")`: the number comes from the name.
+/// `rule!(effect, number, name, conditions, caller)`.
 macro_rules! rule {
     ($effect:ident, $number:ident, $name:literal, $conditions:expr, $caller:literal) => {
         Rule {
@@ -132,6 +132,7 @@ pub(super) const RUNNING: &[Rule] = &[
         &[],
         "the program yields; spin locks of the standard library"
     ),
+    rule!(Allow, SYS_close, "close", &[], "worker: the program closes a standard stream; end of the process"),
     rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped"),
     rule!(Allow, SYS_gettid, "gettid", &[], "C library: abort; message of a panic"),
     rule!(Allow, SYS_exit, "exit", &[], "end of a thread"),
@@ -203,12 +204,12 @@ pub(super) const LOADING: &[Rule] = &[
     rule!(Allow, SYS_sendmsg, "sendmsg", &[], "channel: reports, before the control descriptor is in place"),
     rule!(Allow, SYS_recvmsg, "recvmsg", &[], "channel: the start order with its descriptors"),
     rule!(Allow, SYS_getsockopt, "getsockopt", &[], "channel: checks that a descriptor is one"),
-    rule!(Allow, SYS_close, "close", &[], "descriptors that are not needed any more"),
     rule!(Allow, SYS_close_range, "close_range", &[], "descriptors: closes all but the given ones"),
     rule!(Allow, SYS_dup3, "dup3", &[], "descriptors: moves them into place"),
     #[cfg(target_arch = "x86_64")]
     rule!(Allow, SYS_dup2, "dup2", &[], "C library: older form of dup3"),
     rule!(Allow, SYS_futex, "futex", &[], "C library: first use of locks in a forked process"),
+    rule!(Allow, SYS_socketpair, "socketpair", &[exactly(0, libc::AF_UNIX)], "worker: its packet stream"),
     rule!(Allow, SYS_timer_create, "timer_create", &[], "cpu: limit of processor time"),
     rule!(Allow, SYS_timer_settime, "timer_settime", &[], "cpu: limit of processor time"),
     rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits: of this process"),
@@ -316,6 +317,13 @@ pub(super) const COMPILER: &[Rule] = &[
         "sched_getaffinity",
         &[],
         "rayon: number of processors; bounds of a thread's stack"
+    ),
+    rule!(
+        Missing,
+        SYS_openat,
+        "openat",
+        &[],
+        "standard library: number of processors, first from the control group's files, which do not exist here"
     ),
     rule!(Allow, SYS_sched_yield, "sched_yield", &[], "rayon: threads look for work"),
     rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_NAME)], "standard library: names threads"),

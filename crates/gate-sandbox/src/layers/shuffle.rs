@@ -2,7 +2,8 @@
 //!
 //! Forked processes share the parent's address layout: what one program finds out about addresses would hold for all
 //! others. The kernel places new mappings below the lowest one, so a reservation of random size, made first in each
-//! worker, moves everything mapped after it: code, memories and stacks of the program.
+//! worker, moves what is mapped after it: code, memories and stacks of the program. Mappings small enough for a hole
+//! between the parent's (some pages between libraries) may still go there, and the heap grows where it was.
 
 use std::io;
 

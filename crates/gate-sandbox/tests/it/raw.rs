@@ -1,0 +1,86 @@
+//! System calls by number, and the few other things tests need `unsafe` for.
+#![expect(unsafe_code, reason = "tests of system call filters make system calls by number")]
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Makes a system call with any number and arguments; returns the error number, or zero.
+///
+/// The callers choose arguments with which no call reads or writes memory: pointers are invalid.
+pub(crate) fn syscall(number: i64, arguments: [u64; 6]) -> i32 {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: in a process of its own which ends right after; pointers among the arguments are invalid, which the
+    // kernel reports.
+    let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    if result == -1 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
+}
+
+/// Makes a system call by the entry point for 32-bit programs.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn syscall_32(number: u32) {
+    // SAFETY: the compiler keeps `rbx` for itself, so it is exchanged around the instruction; all arguments are
+    // invalid. In a process of its own which ends right after.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {b}",
+            "int 0x80",
+            "xchg rbx, {b}",
+            b = inout(reg) u64::from(u32::MAX) => _,
+            inlateout("rax") u64::from(number) => _,
+            in("rcx") u64::from(u32::MAX),
+            in("rdx") u64::from(u32::MAX),
+            in("rsi") u64::from(u32::MAX),
+            in("rdi") u64::from(u32::MAX),
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+}
+
+/// Whether this process has children, ended or not.
+pub(crate) fn has_children() -> bool {
+    let mut status = 0;
+    // SAFETY: the pointer is valid for writing.
+    let result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    result != -1
+}
+
+/// Maps a page of a file privately as readable code; whether that worked.
+pub(crate) fn map_code(file: BorrowedFd<'_>) -> bool {
+    let (protection, fd) = (libc::PROT_READ | libc::PROT_EXEC, file.as_raw_fd());
+    // SAFETY: a new mapping, which replaces nothing and is not used.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, fd, 0) };
+    address != libc::MAP_FAILED
+}
+
+/// Address of a new mapping.
+pub(crate) fn map(bytes: usize) -> usize {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping, which replaces nothing and is not used.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    address.addr()
+}
+
+/// Enters a new user namespace.
+pub(crate) fn unshare_user() -> bool {
+    // SAFETY: takes no pointers.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
+    result == 0
+}
+
+/// Ignores a signal.
+pub(crate) fn ignore(signal: i32) {
+    // SAFETY: SIG_IGN is not a function.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+extern "C" fn do_nothing(_signal: libc::c_int) {}
+
+/// Delivers `SIGALRM` again and again to a handler that does nothing.
+pub(crate) fn signal_every_5_ms() {
+    // SAFETY: the handler does nothing, so it may run at any time.
+    unsafe { libc::signal(libc::SIGALRM, do_nothing as *const () as libc::sighandler_t) };
+    let period = libc::timeval { tv_sec: 0, tv_usec: 5000 };
+    let timer = libc::itimerval { it_interval: period, it_value: period };
+    // SAFETY: the new value is initialized, and null says the old one is not wanted.
+    let result = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+}
