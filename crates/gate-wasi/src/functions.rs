@@ -184,13 +184,13 @@ macro_rules! functions {
             returns: returns!($result),
         }),*];
 
+        #[expect(clippy::too_many_arguments, reason = "these are the parameters of the functions in WASI")]
         impl Wasi {
             $(
                 $(#[$doc])*
                 ///
                 /// # Errors
                 /// [`Stop`] when the program does not go on, or not now.
-                #[allow(clippy::too_many_arguments, clippy::allow_attributes, reason = "as WASI has it; not true of all")]
                 pub fn $name<H: Host + ?Sized>(
                     &mut self,
                     memory: &mut [u8],

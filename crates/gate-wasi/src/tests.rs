@@ -1,1 +1,10 @@
-//! Tests.
+//! Conformance tests, one per function and named after it, and calls at random.
+
+mod descriptors;
+mod directories;
+mod files;
+mod fixture;
+mod paths;
+mod polling;
+mod random;
+mod simple;
