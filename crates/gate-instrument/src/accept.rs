@@ -64,12 +64,12 @@ pub fn validate(wasm: &[u8], limits: &Limits) -> Result<Outline, Refusal> {
     }
     match walk::walk(wasm, limits, ACCEPTED) {
         Ok(notes) => Ok(Outline::from_notes(&notes)),
-        Err(fault) => Err(refusal(wasm, limits, fault)),
+        Err(fault) => Err(refusal(wasm, fault)),
     }
 }
 
 /// What is wrong with `wasm`, which was refused with `fault`.
-fn refusal(wasm: &[u8], limits: &Limits, fault: Fault) -> Refusal {
+fn refusal(wasm: &[u8], fault: Fault) -> Refusal {
     let function = fault.function.map(|index| Function { index, name: walk::function_name(wasm, index) });
     match fault.kind {
         FaultKind::Limit { what, found, limit, offset } => {
@@ -85,7 +85,7 @@ fn refusal(wasm: &[u8], limits: &Limits, fault: Fault) -> Refusal {
             Refusal::Feature { feature, offset, function }
         }
         FaultKind::Invalid(error) => {
-            let valid = |features| walk::walk(wasm, limits, features).is_ok();
+            let valid = |features| walk::walk(wasm, &Limits::NONE, features).is_ok();
             let reported = error.missing_wasm_feature().and_then(features::name);
             match reported.or_else(|| features::needed(valid)) {
                 Some(feature) => Refusal::Feature { feature, offset: error.offset(), function },

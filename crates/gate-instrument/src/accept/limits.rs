@@ -69,4 +69,22 @@ impl Limits {
         function_nesting: 10_000,
         function_flow: 1 << 21,
     };
+
+    /// No limits but the validator's: which feature a module needs does not depend on its size.
+    pub(super) const NONE: Self = Self {
+        module_bytes: u64::MAX,
+        types: u32::MAX,
+        functions: u32::MAX,
+        imports: u32::MAX,
+        exports: u32::MAX,
+        globals: u32::MAX,
+        tags: u32::MAX,
+        memories: u32::MAX,
+        memory_pages: u64::MAX,
+        table_elements: u64::MAX,
+        function_bytes: u64::MAX,
+        function_locals: u32::MAX,
+        function_nesting: u32::MAX,
+        function_flow: u64::MAX,
+    };
 }
