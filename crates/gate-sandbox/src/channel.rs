@@ -19,7 +19,7 @@ use crate::wait;
 #[cfg(test)]
 mod tests;
 
-/// Largest message, in bytes: 64 KiB of payload and as much header as one page.
+/// Largest message, in bytes: what fits into the send buffer that hosts give without asking (`net.core.wmem_default`).
 pub const MAX_MESSAGE_BYTES: usize = 192 << 10;
 
 /// Most descriptors in one message.

@@ -110,6 +110,8 @@ impl Container {
 /// child, also those owned by what `child_main` captured. Signal handlers are reset, so an engine which installs some
 /// must do so in `child_main`. The child is killed when the thread which called this ends: call it from the main thread.
 ///
+/// The child has a copy of this process's memory: what is secret must not be in it.
+///
 /// Works as root and as an ordinary user; see [`IdMap`]. Blocks until the child is sealed and about to call `child_main`.
 ///
 /// # Errors

@@ -29,6 +29,10 @@ const fn masked(argument: u8, mask: i32, value: i32) -> Condition {
     Condition { argument, mask: mask.cast_unsigned(), value: value.cast_unsigned() }
 }
 
+/// From `linux/prctl.h`; libc has them for x86-64 only.
+const PR_GET_SPECULATION_CTRL: i32 = 52;
+const PR_SET_SPECULATION_CTRL: i32 = 53;
+
 /// Memory that is not executable.
 const NOT_EXECUTABLE: Condition = masked(2, libc::PROT_EXEC, 0);
 
@@ -235,8 +239,8 @@ pub(super) const LOADING: &[Rule] = &[
         &[exactly(0, libc::PR_SET_NO_NEW_PRIVS)],
         "filter: precondition of installing one"
     ),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_SPECULATION_CTRL)], "speculation"),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_GET_SPECULATION_CTRL)], "speculation: report"),
+    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, PR_SET_SPECULATION_CTRL)], "speculation"),
+    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, PR_GET_SPECULATION_CTRL)], "speculation: report"),
     rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_DUMPABLE)], "worker: stays undumpable"),
     rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_NAME)], "worker: its name in process lists"),
     rule!(
