@@ -95,3 +95,6 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let list = || fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>();
     list().with_context(|| format!("cannot list {}", directory.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 //! | Lua | crate `lua-src` | 551.1.0 (5.4.9) | clang ≥ 20, a `lua` of ours | 0.6 MB |
 //! | QuickJS-ng, its own `qjs` | crate `rquickjs-sys` | 0.14.0 | clang | 1.5 MB |
 //! | the examples `wc`, `csv2json` | `examples/` | | clang | < 0.1 MB |
+//! | a text index in Rust | `guests/rust` | | Debian's rustc 1.63 | 6 MB |
 //! | log summary | `examples/go` | | Go ≥ 1.21 | 3.5 MB |
 //!
 //! **CRuby** comes as a library for JavaScript hosts. npm's `binaryen` merges it with `guests/ruby/command.wat`, whose
@@ -24,7 +25,7 @@
 //!
 //! **SQLite** keeps its database in a real file through its Unix layer; WASI has no file locks, so it takes none.
 //!
-//! There is no Rust guest: Debian has no standard library for a WASI target that fits a current Rust.
+//! **Rust** for WASI is in Debian as one old pair of compiler and standard library (1.63), installed beside any other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ pub enum Guest {
     QuickJs,
     /// The Go program of `examples/go`: `logsummary`, JSON lines on standard input.
     Go,
+    /// The Rust program of `guests/rust`: `index DIRECTORY`, queries on standard input.
+    Rust,
     /// The C program of `examples/c`: `csv2json`, CSV on standard input.
     CsvToJson,
     /// The hand-written program of `examples/wat`, in the text format: counts lines, words and bytes of its input.
@@ -68,8 +71,16 @@ pub enum Guest {
 
 impl Guest {
     /// Every guest, the quickest to build first.
-    pub const ALL: [Self; 7] =
-        [Self::WordCount, Self::CsvToJson, Self::Lua, Self::Go, Self::QuickJs, Self::Sqlite, Self::Ruby];
+    pub const ALL: [Self; 8] = [
+        Self::WordCount,
+        Self::CsvToJson,
+        Self::Rust,
+        Self::Lua,
+        Self::Go,
+        Self::QuickJs,
+        Self::Sqlite,
+        Self::Ruby,
+    ];
 
     /// The path of its .wasm file, built if need be, or of the .wat file of [`Guest::WordCount`].
     ///
@@ -82,6 +93,7 @@ impl Guest {
             Self::Lua => lua(),
             Self::QuickJs => quickjs(),
             Self::Go => go(),
+            Self::Rust => rust(&directory().join("rust/index.rs")),
             Self::CsvToJson => c(&workspace().join("examples/c/csv2json.c"), &[]),
             Self::WordCount => Ok(workspace().join("examples/wat/wc.wat")),
         }
@@ -202,6 +214,29 @@ pub fn go() -> Result<PathBuf> {
             .env("GOTOOLCHAIN", "local")
             .run(BUILD_DEADLINE)?
             .success()?;
+        Ok(())
+    })
+}
+
+/// Compiles a Rust program of one file for WASI with Debian's compiler, which knows edition 2021 as of Rust 1.63.
+///
+/// # Errors
+/// The Debian packages are missing, or the program does not compile.
+pub fn rust(source: &Path) -> Result<PathBuf> {
+    /// Not the one on `PATH`, which is likely a newer one without this target.
+    const RUSTC: &str = "/usr/bin/rustc";
+    let needs = "a Rust compiler for WASI: Debian packages rustc and libstd-rust-dev-wasm32";
+    let version = packages::output(Program::new(RUSTC).arg("--version"), needs)?;
+    let name = source.file_stem().unwrap_or_default().to_string_lossy();
+    let ingredients = (version, read_all(&[source.to_owned()])?);
+    cache::produce(&cache::guest_directory()?, &name, ".wasm", &ingredients, |product| {
+        Program::new(RUSTC)
+            .args(["--edition=2021", "--target=wasm32-wasi", "-O", "--crate-name=guest", "-o"])
+            .arg(product)
+            .arg(source)
+            .run(BUILD_DEADLINE)?
+            .success()
+            .with_context(|| format!("this needs {needs}"))?;
         Ok(())
     })
 }

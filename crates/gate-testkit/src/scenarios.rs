@@ -3,7 +3,8 @@
 //!
 //! A scenario is self-contained. The program sees one directory, as `/`, with the scenario's files in it, may write
 //! there, and has the arguments, environment and input given here and nothing else. The expected outputs were recorded
-//! with another engine (the wasmtime command-line program), which `tests/it` repeats where that is installed.
+//! with another engine (the wasmtime command-line program), which `tests/it` repeats where that is installed; with
+//! `GATE_BLESS=1` in the environment it records them again.
 
 use std::fs;
 use std::path::Path;
@@ -100,6 +101,20 @@ pub const SCENARIOS: &[Scenario] = &[
         status: 0,
     },
     Scenario {
+        name: "rust",
+        guest: Guest::Rust,
+        arguments: &["/texts"],
+        environment: &[],
+        files: &[
+            ("/texts/fox.txt", include_str!("../guests/diff/stdin.txt")),
+            ("/texts/orders.txt", include_str!("../guests/scenarios/ruby/orders.txt")),
+            ("/texts/times.txt", include_str!("../guests/scenarios/lua/words.txt")),
+        ],
+        stdin: include_str!("../guests/scenarios/rust/queries.txt"),
+        stdout: include_str!("../guests/scenarios/rust/expected.txt"),
+        status: 4,
+    },
+    Scenario {
         name: "lua",
         guest: Guest::Lua,
         arguments: &["/program.lua", "first"],
@@ -159,3 +174,6 @@ pub const SCENARIOS: &[Scenario] = &[
         status: 3,
     },
 ];
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{BUILD_DEADLINE, directory, packages, read_all};
 use crate::cache;
@@ -53,7 +53,7 @@ pub fn ruby() -> Result<PathBuf> {
             .args([filled_path.as_os_str(), "rb-js-abi-host".as_ref()])
             .args([handles.as_os_str(), "canonical_abi".as_ref()])
             .args(["-o".as_ref(), merged.as_os_str()]);
-        merge.run(BUILD_DEADLINE)?.success()?;
+        merge.run(BUILD_DEADLINE).context("this needs Node.js: Debian package nodejs")?.success()?;
 
         let reduce = Program::new("node").arg(tools.join("wasm-metadce")).args(FEATURES).args([
             "-f".as_ref(),
