@@ -1,6 +1,6 @@
 /* csv2json: reads CSV with a header line on the standard input, writes a JSON array of objects.
  *
- *     $ clang-22 --target=wasm32-wasi --sysroot=/usr -O2 -o target/csv2json.wasm examples/c/csv2json.c
+ *     $ clang-22 --target=wasm32-wasi -Wno-deprecated --sysroot=/usr -O2 -o target/csv2json.wasm examples/c/csv2json.c
  *     $ printf 'name,age\nAda,36\n' | gate run target/csv2json.wasm
  *     [
  *       {"name": "Ada", "age": 36}

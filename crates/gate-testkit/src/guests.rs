@@ -10,7 +10,7 @@
 //! | SQLite | crate `libsqlite3-sys` | 0.35.0 (3.50) | clang, a shell of ours | 1.6 MB |
 //! | Lua | crate `lua-src` | 551.1.0 (5.4.9) | clang ≥ 20, a `lua` of ours | 0.6 MB |
 //! | QuickJS-ng, its own `qjs` | crate `rquickjs-sys` | 0.14.0 | clang | 1.5 MB |
-//! | the examples `wc`, `csv2json` | `examples/` | | clang | < 0.1 MB |
+//! | the examples `wc`, `csv2json` | `examples/` | | clang | 0.2 MB |
 //! | a text index in Rust | `guests/rust` | | Debian's rustc 1.63 | 6 MB |
 //! | log summary | `examples/go` | | Go ≥ 1.21 | 3.5 MB |
 //!
