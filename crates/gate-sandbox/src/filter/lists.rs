@@ -137,6 +137,13 @@ pub(super) const RUNNING: &[Rule] = &[
         "the program yields; spin locks of the standard library"
     ),
     rule!(Allow, SYS_close, "close", &[], "worker: the program closes a standard stream; end of the process"),
+    rule!(
+        Allow,
+        SYS_fcntl,
+        "fcntl",
+        &[exactly(1, libc::F_GETFD)],
+        "standard library: debug builds check a descriptor before they close it"
+    ),
     rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped"),
     rule!(Allow, SYS_gettid, "gettid", &[], "C library: abort; message of a panic"),
     rule!(Allow, SYS_exit, "exit", &[], "end of a thread"),
@@ -168,13 +175,6 @@ pub(super) const LOADING: &[Rule] = &[
         "fcntl",
         &[exactly(1, libc::F_GET_SEALS)],
         "memfd: checks the seals of an artifact"
-    ),
-    rule!(
-        Allow,
-        SYS_fcntl,
-        "fcntl",
-        &[exactly(1, libc::F_GETFD)],
-        "standard library: debug check of descriptors"
     ),
     rule!(
         Allow,
