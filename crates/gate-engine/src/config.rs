@@ -71,6 +71,12 @@ pub(crate) fn engine(settings: Settings, regions: Option<Arc<Regions>>) -> Resul
     Ok(Engine::new(&config)?)
 }
 
+/// How the engine is set up, apart from where linear memories come from: for tests that look at the engine itself.
+#[must_use]
+pub fn engine_config(settings: Settings) -> Config {
+    config(settings)
+}
+
 fn config(settings: Settings) -> Config {
     let mut config = Config::new();
     match settings.tier {

@@ -19,7 +19,7 @@ mod program;
 
 pub use backtrace::{Frame, SourceLine};
 pub use compile::{CompileError, Compiled, compile, use_threads};
-pub use config::{ConfigError, Settings, Tier, fingerprint};
+pub use config::{ConfigError, Settings, Tier, engine_config, fingerprint};
 pub use memory::Region;
 pub use program::{
     Argument, Calls, EntryPoint, Finished, LoadError, MemoryLimits, Outcome, Program, StartError, Value,

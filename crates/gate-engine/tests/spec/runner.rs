@@ -1,0 +1,195 @@
+//! The modules and instances of one script.
+
+use std::collections::{HashMap, HashSet};
+
+use gate_engine::{Settings, Tier};
+use gate_instrument::accept::{Limits, Refusal, validate};
+use wasmtime::error::Context;
+use wasmtime::{Engine, Error, Instance, Linker, Module, Store, Val, bail, ensure};
+
+use crate::script::Done;
+use crate::spectest;
+
+/// The stack of programs in scripts. Some recurse some hundred levels deep, others until it is exhausted.
+const STACK_BYTES: usize = 512 << 10;
+
+/// The modules and instances of one script.
+pub(crate) struct Runner {
+    pub(crate) store: Store<()>,
+    linker: Linker<()>,
+    current: Option<Slot>,
+    named: HashMap<String, Slot>,
+    definitions: HashMap<Option<String>, Option<Module>>,
+    skipped_imports: HashSet<String>,
+}
+
+/// An instance, or the place of one that was skipped.
+#[derive(Clone, Copy)]
+enum Slot {
+    Instance(Instance),
+    Skipped,
+}
+
+/// What instantiating a module came to.
+pub(crate) enum Made {
+    /// It was skipped for this reason.
+    Skipped(String),
+    /// It worked.
+    Instance(Instance),
+    /// It could not be linked, or it trapped.
+    Failed(Error),
+}
+
+impl Runner {
+    /// A runner with nothing but the module `spectest`.
+    pub(crate) fn new(tier: Tier) -> wasmtime::Result<Self> {
+        let settings = Settings { tier, stack_bytes: STACK_BYTES };
+        let engine = Engine::new(&gate_engine::engine_config(settings))?;
+        let mut store = Store::new(&engine, ());
+        let linker = spectest::linker(&mut store)?;
+        Ok(Self {
+            store,
+            linker,
+            current: None,
+            named: HashMap::new(),
+            definitions: HashMap::new(),
+            skipped_imports: HashSet::new(),
+        })
+    }
+
+    /// Whether `wasm` is accepted. The engine's own validation must say the same.
+    pub(crate) fn judge(&self, wasm: &[u8]) -> wasmtime::Result<Result<(), Refusal>> {
+        let ours = validate(wasm, &Limits::STANDARD).map(drop);
+        let theirs = Module::validate(self.store.engine(), wasm);
+        match (&ours, theirs) {
+            (Ok(()), Err(error)) => bail!("accepted, but invalid for the engine: {error:#}"),
+            // The engine has other limits, and reads with all features on, so that some numbers may be longer than they
+            // should be.
+            (Err(Refusal::Limit { .. } | Refusal::Feature { .. }), Ok(())) => {}
+            (Err(refusal), Ok(())) => bail!("refused, but valid for the engine: {refusal}"),
+            (Ok(()), Ok(())) | (Err(_), Err(_)) => {}
+        }
+        Ok(ours)
+    }
+
+    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Result<Module, String>> {
+        match self.judge(wasm)? {
+            Ok(()) => Ok(Ok(Module::new(self.store.engine(), wasm)?)),
+            Err(Refusal::Feature { feature, .. }) => Ok(Err(format!("need {feature}"))),
+            Err(Refusal::Limit { what, limit, .. }) => Ok(Err(format!("have more than {limit} {what}"))),
+            Err(refusal) => bail!("{refusal}"),
+        }
+    }
+
+    /// Compiles and instantiates `wasm`.
+    pub(crate) fn instantiate(&mut self, wasm: &[u8]) -> wasmtime::Result<Made> {
+        match self.compile(wasm)? {
+            Ok(module) => Ok(self.link(&module)),
+            Err(reason) => Ok(Made::Skipped(reason)),
+        }
+    }
+
+    fn link(&mut self, module: &Module) -> Made {
+        if module.imports().any(|import| self.skipped_imports.contains(import.module())) {
+            return Made::Skipped("need a module that was skipped".to_owned());
+        }
+        match self.linker.instantiate(&mut self.store, module) {
+            Ok(instance) => Made::Instance(instance),
+            Err(error) => Made::Failed(error),
+        }
+    }
+
+    /// Compiles and instantiates `wasm`, which becomes the current instance.
+    pub(crate) fn instantiate_named(&mut self, name: Option<&str>, wasm: &[u8]) -> wasmtime::Result<Done> {
+        let made = self.instantiate(wasm)?;
+        self.keep(name, made)
+    }
+
+    fn keep(&mut self, name: Option<&str>, made: Made) -> wasmtime::Result<Done> {
+        let (slot, done) = match made {
+            Made::Instance(instance) => (Slot::Instance(instance), Done::Passed),
+            Made::Skipped(reason) => (Slot::Skipped, Done::Skipped(reason)),
+            Made::Failed(error) => return Err(error),
+        };
+        self.current = Some(slot);
+        if let Some(name) = name {
+            self.named.insert(name.to_owned(), slot);
+        }
+        Ok(done)
+    }
+
+    /// Compiles `wasm` to be instantiated later.
+    pub(crate) fn define(&mut self, name: Option<&str>, wasm: &[u8]) -> wasmtime::Result<Done> {
+        let (module, done) = match self.compile(wasm)? {
+            Ok(module) => (Some(module), Done::Passed),
+            Err(reason) => (None, Done::Skipped(reason)),
+        };
+        self.definitions.insert(name.map(str::to_owned), module.clone());
+        self.definitions.insert(None, module);
+        Ok(done)
+    }
+
+    /// Instantiates a module that was defined before.
+    pub(crate) fn instantiate_defined(
+        &mut self,
+        name: Option<&str>,
+        module: Option<&str>,
+    ) -> wasmtime::Result<Done> {
+        let defined = self.definitions.get(&module.map(str::to_owned)).context("no such module")?.clone();
+        let made = match defined {
+            Some(module) => self.link(&module),
+            None => Made::Skipped("need a module that was skipped".to_owned()),
+        };
+        self.keep(name, made)
+    }
+
+    /// Makes an instance available for imports.
+    pub(crate) fn register(&mut self, name: &str, module: Option<&str>) -> wasmtime::Result<Done> {
+        match self.slot(module)? {
+            Slot::Instance(instance) => {
+                self.skipped_imports.remove(name);
+                self.linker.instance(&mut self.store, name, instance)?;
+                Ok(Done::Passed)
+            }
+            Slot::Skipped => {
+                self.skipped_imports.insert(name.to_owned());
+                Ok(Done::Skipped("need a module that was skipped".to_owned()))
+            }
+        }
+    }
+
+    fn slot(&self, module: Option<&str>) -> wasmtime::Result<Slot> {
+        match module {
+            Some(name) => self.named.get(name).copied().with_context(|| format!("no instance {name}")),
+            None => self.current.context("no current instance"),
+        }
+    }
+
+    /// Calls an exported function; `None` when its module was skipped.
+    pub(crate) fn call(
+        &mut self,
+        module: Option<&str>,
+        name: &str,
+        arguments: &[Val],
+    ) -> wasmtime::Result<Option<Result<Vec<Val>, Error>>> {
+        let Slot::Instance(instance) = self.slot(module)? else { return Ok(None) };
+        let function =
+            instance.get_func(&mut self.store, name).with_context(|| format!("no function {name}"))?;
+        let ty = function.ty(&self.store);
+        ensure!(ty.params().len() == arguments.len(), "{} parameters expected", ty.params().len());
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        Ok(Some(function.call(&mut self.store, arguments, &mut results).map(|()| results)))
+    }
+
+    /// Reads an exported global; `None` when its module was skipped.
+    pub(crate) fn global(
+        &mut self,
+        module: Option<&str>,
+        name: &str,
+    ) -> wasmtime::Result<Option<Result<Vec<Val>, Error>>> {
+        let Slot::Instance(instance) = self.slot(module)? else { return Ok(None) };
+        let global =
+            instance.get_global(&mut self.store, name).with_context(|| format!("no global {name}"))?;
+        Ok(Some(Ok(vec![global.get(&mut self.store)])))
+    }
+}
