@@ -1,10 +1,31 @@
 //! Calls at random: whatever arguments and memory are, nothing panics, and the file system stays sound.
 
-use gate_abi::errno::Errno::{Fault, Success};
+use gate_abi::errno::Errno::{BadF, Fault, Success};
 use proptest::prelude::*;
 
-use super::fixture::{BAD, Program};
-use crate::FUNCTIONS;
+use super::fixture::{BAD, BUF, IOVS, OUT, PATH, Program};
+use crate::rights::{ALL, FILE};
+use crate::{FUNCTIONS, Function};
+
+/// Paths that are put into memory, [`PATH_STRIDE`] bytes from each other.
+const PATHS: &[&str] = &[
+    "a",
+    "b",
+    "dir/a",
+    "dir/b",
+    "dir",
+    "dir/inner",
+    "file",
+    "link",
+    "dir/..",
+    ".",
+    "a/",
+    "../x",
+    "/x",
+    "none/x",
+];
+
+const PATH_STRIDE: u32 = 32;
 
 /// Arguments: small numbers (descriptors, flags, lengths), pointers, anything.
 fn arg() -> impl Strategy<Value = u64> {
@@ -32,8 +53,84 @@ fn memory() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(word, 64).prop_map(|words| words.concat())
 }
 
+/// Arguments that mean something, chosen by the names of parameters and `choices`.
+fn meaningful(function: &Function, choices: &[u8]) -> Vec<u64> {
+    let mut text = 0;
+    let arg = |(param, choice): (&crate::Param, &u8)| {
+        let small = u64::from(*choice);
+        match param.name {
+            "fd" | "old_fd" | "new_fd" | "to" => [3, 3, 3, 3, 4, 4, 5, 6, 7, 1][usize::from(*choice) % 10],
+            "path" | "old_path" | "new_path" => {
+                text = usize::from(*choice) % PATHS.len();
+                u64::from(PATH) + u64::from(PATH_STRIDE) * text as u64
+            }
+            "path_len" | "old_path_len" | "new_path_len" => PATHS[text].len() as u64,
+            "iovs" => IOVS.into(),
+            // There are zeros: a clock, and no time to wait for.
+            "subscriptions" => u64::from(IOVS) + 0x1000,
+            "advice" | "whence" => small % 7,
+            "base" => FILE,
+            "offset" if !param.wide => OUT.into(),
+            "iovs_len" | "count" => small % 4,
+            "rights_base" | "rights_inheriting" if choice % 8 > 0 => ALL,
+            "offset" | "delta" | "size" | "len" => small * small * small,
+            "oflags" | "fdflags" | "flags" | "dirflags" | "old_flags" | "fst_flags" => {
+                [0, 0, 1, 1, 2, 4, 5, 8, 9, 16][usize::from(*choice) % 10]
+            }
+            "buf" | "events" => BUF.into(),
+            "buf_len" => small * 4,
+            "opened_fd" | "nread" | "nwritten" | "newoffset" | "bufused" | "nevents" => OUT.into(),
+            "inheriting" => 0,
+            _ => small,
+        }
+    };
+    function.params.iter().zip(choices).map(arg).collect()
+}
+
+/// Which functions succeeded at least once in `steps`, which are numbers of functions with choices.
+fn run(p: &mut Program, steps: &[(usize, Vec<u8>)]) -> Vec<&'static str> {
+    let mut succeeded = Vec::new();
+    // Something to work with, until it is closed.
+    for path in ["file", "new"] {
+        p.create(path);
+    }
+    for (at, path) in (0..).map(|i| PATH + i * PATH_STRIDE).zip(PATHS) {
+        p.text(at, path);
+    }
+    for (index, choices) in steps {
+        let function = &FUNCTIONS[*index];
+        p.iovs(&[(BUF, 4000), (BUF + 50, 70), (OUT, 3)]);
+        let args = meaningful(function, choices);
+        if p.wasi.dispatch(*index, &mut p.memory, &mut p.host, &args) == Some(Ok(Success)) {
+            succeeded.push(function.name);
+        }
+        assert_eq!(p.wasi.fs().used_bytes(), p.wasi.fs().count_used(), "{}{args:x?}", function.name);
+        assert!(p.wasi.fs().used_bytes() <= p.wasi.fs().limits().bytes);
+    }
+    succeeded
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn meaningful_calls_leave_no_trace_when_undone(
+        steps in prop::collection::vec((0..FUNCTIONS.len(), prop::collection::vec(any::<u8>(), 9)), 1..200),
+    ) {
+        let mut p = Program::new();
+        run(&mut p, &steps);
+        // What is not in the tree any more is gone when nothing is open.
+        for fd in 0..crate::MAX_FDS {
+            let errno = p.call("fd_close", &[fd.into()]);
+            prop_assert!(errno == Success || errno == BadF);
+        }
+        let image = p.wasi.fs().write_image(std::io::Cursor::new(Vec::new())).unwrap();
+        let fs = gate_fs::Fs::load(gate_fs::Backing::new(image.out.into_inner()), p.wasi.fs().limits()).unwrap();
+        let (bytes, inodes) = (fs.used_bytes(), fs.used_inodes());
+        let mut collected = fs;
+        collected.release_unused();
+        prop_assert_eq!((collected.used_bytes(), collected.used_inodes()), (bytes, inodes));
+    }
+
     #[test]
     fn calls_at_random_do_no_harm(
         pattern in memory(),
@@ -51,6 +148,24 @@ proptest! {
             prop_assert!(p.wasi.fs().used_bytes() <= p.wasi.fs().limits().bytes);
         }
     }
+}
+
+/// The test above is worth something only if it gets anywhere.
+#[test]
+fn meaningful_calls_succeed() {
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let steps =
+        prop::collection::vec((0..FUNCTIONS.len(), prop::collection::vec(any::<u8>(), 9)), 100_000..=100_000);
+    let steps = steps.new_tree(&mut runner).unwrap().current();
+    let mut succeeded = std::collections::BTreeSet::new();
+    for steps in steps.chunks(100) {
+        succeeded.extend(run(&mut Program::new(), steps));
+    }
+    let never: Vec<_> =
+        FUNCTIONS.iter().map(|function| function.name).filter(|name| !succeeded.contains(name)).collect();
+    assert_eq!(never, ["proc_exit", "sock_accept", "sock_recv", "sock_send", "sock_shutdown"]);
 }
 
 #[test]
