@@ -45,6 +45,12 @@ pub struct Preopen {
 }
 
 /// The file system of one program.
+///
+/// What is done by path looks up relative to a directory inode and stays below it. Besides the errors that are named,
+/// each such function answers: `NoEnt` where something on the way is missing or a path is empty, `NotDir` where something
+/// on the way is not a directory, `NotCapable` for a path that leads outside, `Loop` after too many symbolic links,
+/// `NameTooLong`, `Inval` for a NUL, `NoSpc` over the limits, `BadF` when there is no such inode. A call that fails has
+/// changed nothing.
 #[derive(Debug)]
 pub struct Fs {
     pub(crate) slots: Vec<Option<Inode>>,

@@ -1,9 +1,4 @@
 //! Everything that is done by path: open, create, remove, link, rename.
-//!
-//! Every function looks up relative to a directory inode and stays below it (see [`crate`]). Besides the errors that are
-//! named, each answers: `NoEnt` where something on the way is missing or a path is empty, `NotDir` where something on
-//! the way is not a directory, `NotCapable` for a path that leads outside, `Loop` after too many symbolic links,
-//! `NameTooLong`, `Inval` for a NUL, `NoSpc` over the limits. A call that fails has changed nothing.
 
 use std::sync::Arc;
 
@@ -37,7 +32,7 @@ impl Fs {
     /// What a program is told about `path`; `follow` tells whether a symbolic link at its end is followed.
     ///
     /// # Errors
-    /// See the [module](self).
+    /// What [`Fs`] says.
     pub fn lookup(&self, base: InodeId, path: &str, follow: bool) -> Result<Stat, Errno> {
         let last = if follow { Last::Follow } else { Last::Keep };
         self.stat(self.find(base, path, last)?.inode()?)
@@ -47,7 +42,7 @@ impl Fs {
     ///
     /// # Errors
     /// `Exist` with `exclusive`; `Loop` for a symbolic link that is not followed; `NotDir` with `directory`; `IsDir` for
-    /// a directory that was to be created, cut, or written to. See also the [module](self).
+    /// a directory that was to be created, cut, or written to. See also [`Fs`].
     pub fn open(&mut self, base: InodeId, path: &str, how: Open, now: u64) -> Result<InodeId, Errno> {
         let exclusive = how.create && how.exclusive;
         let last = match (exclusive, how.follow) {
@@ -85,7 +80,7 @@ impl Fs {
     /// Creates an empty directory.
     ///
     /// # Errors
-    /// `Exist`. See also the [module](self).
+    /// `Exist`. See also [`Fs`].
     pub fn create_dir(&mut self, base: InodeId, path: &str, now: u64) -> Result<InodeId, Errno> {
         let found = self.find(base, path, Last::Name)?;
         let (parent, name) = vacant(&found)?;
@@ -95,7 +90,7 @@ impl Fs {
     /// Creates a symbolic link to `target`.
     ///
     /// # Errors
-    /// `Exist`; `NotCapable` for an absolute `target`, `NoEnt` for an empty one. See also the [module](self).
+    /// `Exist`; `NotCapable` for an absolute `target`, `NoEnt` for an empty one. See also [`Fs`].
     pub fn symlink(&mut self, target: &str, base: InodeId, path: &str, now: u64) -> Result<InodeId, Errno> {
         path::check(target)?;
         let found = self.find(base, path, Last::Name)?;
@@ -109,7 +104,7 @@ impl Fs {
     /// The target of a symbolic link.
     ///
     /// # Errors
-    /// `Inval` for anything else. See also the [module](self).
+    /// `Inval` for anything else. See also [`Fs`].
     pub fn read_link(&self, base: InodeId, path: &str) -> Result<&str, Errno> {
         let inode = self.find(base, path, Last::Keep)?.inode()?;
         match &self.node(inode)?.body {
@@ -121,7 +116,7 @@ impl Fs {
     /// Gives the file or symbolic link at `old` another name; `follow` tells whether a symbolic link is followed.
     ///
     /// # Errors
-    /// `Perm` for directories; `Exist`. See also the [module](self).
+    /// `Perm` for directories; `Exist`. See also [`Fs`].
     pub fn link(
         &mut self,
         old: (InodeId, &str),
@@ -146,7 +141,7 @@ impl Fs {
     /// Removes a name of a file or symbolic link. What is held stays until it is released.
     ///
     /// # Errors
-    /// `IsDir`. See also the [module](self).
+    /// `IsDir`. See also [`Fs`].
     pub fn unlink(&mut self, base: InodeId, path: &str, now: u64) -> Result<(), Errno> {
         let found = self.find(base, path, Last::Name)?;
         let Place::Name { parent, name, inode } = found.place else { return Err(Errno::IsDir) };
@@ -165,8 +160,7 @@ impl Fs {
     /// Removes an empty directory.
     ///
     /// # Errors
-    /// `NotEmpty`; `NotDir`, for symbolic links too; `Inval` for a path that ends in `.` or `..`. See also the
-    /// [module](self).
+    /// `NotEmpty`; `NotDir`, for symbolic links too; `Inval` for a path that ends in `.` or `..`. See also [`Fs`].
     pub fn remove_dir(&mut self, base: InodeId, path: &str, now: u64) -> Result<(), Errno> {
         let found = self.find(base, path, Last::Name)?;
         let Place::Name { parent, name, inode } = found.place else { return Err(Errno::Inval) };
@@ -184,7 +178,7 @@ impl Fs {
     ///
     /// # Errors
     /// `Busy` for a path that ends in `.` or `..`; `Inval` when a directory would move into itself; `IsDir`, `NotDir`,
-    /// `NotEmpty` when `new` cannot be replaced. See also the [module](self).
+    /// `NotEmpty` when `new` cannot be replaced. See also [`Fs`].
     pub fn rename(&mut self, old: (InodeId, &str), new: (InodeId, &str), now: u64) -> Result<(), Errno> {
         let from = self.find(old.0, old.1, Last::Name)?;
         let to = self.find(new.0, new.1, Last::Name)?;
