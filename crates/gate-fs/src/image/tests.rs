@@ -6,7 +6,7 @@ use gate_abi::errno::Errno;
 use proptest::prelude::*;
 
 use super::{BuildError, Builder, HEADER_LEN, LoadError};
-use crate::{Backing, Fs, InodeId, Limits, NodeType, Open, SetTime};
+use crate::{Backing, Fs, InodeId, Limits, NodeType, Open, SetTime, Times};
 
 const LIMITS: Limits = Limits { bytes: 1 << 22, inodes: 100, file_bytes: 1 << 30 };
 
@@ -61,6 +61,27 @@ fn what_was_built_is_there() {
     assert_eq!(fs.lookup(data, "dir/../file", true).map(|stat| stat.kind), Ok(NodeType::File));
     assert_eq!(fs.stat(data).unwrap().nlink, 3);
     assert_eq!(fs.used_bytes(), fs.count_used());
+}
+
+/// A file that must be readable for ever, made by hand from the description of the format.
+#[test]
+fn version_1_is_readable() {
+    let image = include_bytes!("../../tests/data/v1/tree.img");
+    let fs = load(image).unwrap();
+    let root = fs.preopens()[0].root;
+    assert_eq!(&*fs.preopens()[0].path, "/data");
+    let stat = |path| fs.lookup(root, path, true).unwrap();
+    assert_eq!(stat(".").times, Times { atim: 1, mtim: 2, ctim: 3 });
+    assert_eq!((stat("file").inode.number(), stat("hard").nlink), (2, 2));
+    assert_eq!(contents(&fs, stat("hard").inode), b"contents");
+    assert_eq!((fs.read_link(root, "dir/link"), stat("dir").inode.number()), (Ok("../file"), 4));
+    let sparse = contents(&fs, stat("sparse").inode);
+    assert_eq!((sparse.len(), &sparse[65_535..65_541]), (70_000, &b"\0tail\0"[..]));
+    let cookies: Vec<_> =
+        [2, 3, 5, 6].map(|cookie| fs.next_entry(root, cookie).unwrap().unwrap().cookie).into();
+    assert_eq!(cookies, [3, 5, 6, 8]);
+    let again = fs.write_image(Cursor::new(Vec::new())).unwrap().out.into_inner();
+    assert_eq!(again, image, "version 1 is what we write");
 }
 
 #[test]
