@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use gate_instrument::accept::{self, Facts, Limits, Refusal};
 
+use crate::artifact;
 use crate::config::{self, ConfigError, Settings, Tier};
 
 /// A compiled module.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The machine code and all that belongs to it.
+    /// What [`crate::Program::load`] takes.
     pub artifact: Vec<u8>,
     /// What the module is.
     pub facts: Facts,
@@ -62,9 +63,10 @@ pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileErr
     let facts = accept::accept(wasm, &Limits::STANDARD)?;
     let validated = Instant::now();
     let engine = config::engine(settings, None)?;
-    let artifact = engine
+    let mut artifact = engine
         .precompile_module(wasm)
         .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;
+    artifact::append(&mut artifact, &facts);
     Ok(Compiled {
         artifact,
         facts,

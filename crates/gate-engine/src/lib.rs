@@ -10,6 +10,7 @@
 //! **Invariant**: an artifact is machine code. It is loaded nowhere but in a sealed worker process, and no function here
 //! takes one as bytes: only as a file that our own compile step wrote.
 
+mod artifact;
 mod backtrace;
 mod compile;
 mod config;
@@ -17,10 +18,12 @@ mod limiter;
 mod memory;
 mod program;
 
+pub use artifact::ArtifactError;
 pub use backtrace::{Frame, SourceLine};
 pub use compile::{CompileError, Compiled, compile, use_threads};
 pub use config::{ConfigError, Settings, Tier, engine_config, fingerprint};
 pub use memory::Region;
 pub use program::{
-    Argument, Calls, EntryPoint, Finished, LoadError, MemoryLimits, Outcome, Program, StartError, Value,
+    Argument, Calls, Finished, LoadError, MemoryLimits, Outcome, Program, StartError, Value, WarmUpError,
+    warm_up,
 };

@@ -53,7 +53,8 @@ impl Region {
         let limit = limit.min(RESERVATION_BYTES);
         let mut region = Self::reserve(RESERVATION_BYTES, limit)?;
         if limit > 0 {
-            let file = rustix::fs::memfd_create("linear-memory", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+            let file =
+                rustix::fs::memfd_create("linear-memory", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
             rustix::fs::ftruncate(&file, limit as u64)?;
             rustix::fs::fcntl_add_seals(&file, SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
             // SAFETY: `limit` bytes from `base` lie inside of the reservation made just above, which nothing uses yet;
@@ -103,10 +104,6 @@ impl Region {
     #[must_use]
     pub fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn starts_at(&self, address: *const u8) -> bool {
-        ptr::eq(self.base, address)
     }
 
     /// The file that holds its bytes; none if it can have none.

@@ -3,18 +3,20 @@
 #![expect(unsafe_code, reason = "loading compiled code, and passing values to and from it")]
 
 use std::fs::File;
+use std::io::Write;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gate_abi::host::Stop;
-use gate_abi::import::{self, Function, Personality, UnknownImport, ValType as ImportType};
+use gate_abi::import::{self, Function, UnknownImport, ValType as ImportType};
 use gate_abi::trap::Trap;
-use gate_instrument::accept::{FunctionType, ValueType};
+use gate_instrument::accept::{Entry, EntryError, EntryFunction, Facts, Outline};
 use wasmtime::{
-    AsContext, Caller, Engine, Extern, ExternType, Func, FuncType, Instance, Module, Store, Val, ValRaw, ValType,
+    Caller, Engine, Extern, ExternType, Func, FuncType, Instance, Module, Store, Val, ValRaw, ValType,
 };
 
+use crate::artifact::{self, ArtifactError};
 use crate::backtrace::{self, Frame};
 use crate::config::{self, ConfigError, Settings};
 use crate::limiter::Limiter;
@@ -30,7 +32,8 @@ pub trait Calls: Send + 'static {
     ///
     /// # Errors
     /// [`Stop`] ends the program.
-    fn call(&mut self, function: Function, arguments: &[u64], memory: &mut [u8]) -> Result<Option<u32>, Stop>;
+    fn call(&mut self, function: Function, arguments: &[u64], memory: &mut [u8])
+    -> Result<Option<u32>, Stop>;
 }
 
 /// What a program may allocate.
@@ -57,15 +60,6 @@ pub enum Argument {
 
 /// A value returned by an invoked function: of the same types as arguments.
 pub type Value = Argument;
-
-/// Where a program starts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EntryPoint {
-    /// Whether to call the exported function `_initialize` first.
-    pub initialize: bool,
-    /// The exported function to call, with values of its parameters' types. With none, only the start function runs.
-    pub function: Option<(String, Vec<Argument>)>,
-}
 
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,9 +95,12 @@ pub struct Finished<C> {
 /// Why an artifact could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The artifact is damaged, or was made by another build or for another processor.
+    /// The artifact is damaged.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The artifact was made by another build, for another engine or for another processor.
     #[error("compiled module does not fit this engine")]
-    Artifact {
+    Engine {
         /// What the engine says.
         source: wasmtime::Error,
     },
@@ -143,29 +140,34 @@ pub enum StartError {
 pub struct Program {
     engine: Engine,
     module: Module,
-    personality: Personality,
-    functions: Vec<Function>,
+    facts: Facts,
     regions: Vec<Arc<Region>>,
     limits: MemoryLimits,
 }
 
 impl Program {
-    /// Maps the artifact in `file`, which may have more bytes behind it, and reserves the program's memories. After
+    /// Maps the artifact in the first `artifact_bytes` bytes of `file` and reserves the program's memories. After
     /// this, nothing needs to be mapped executable any more.
+    ///
+    /// Only a process that is sealed may call this: the code in the file is a stranger's, and a file that is no artifact
+    /// can make the process do anything.
     ///
     /// # Errors
     /// [`LoadError`].
-    ///
-    /// # Safety
-    /// `file` holds what [`crate::compile()`] made, and nobody can change it. The process is sealed: the code in it is
-    /// a stranger's.
-    pub unsafe fn load(file: File, settings: Settings, limits: MemoryLimits) -> Result<Self, LoadError> {
-        // The module is deserialized twice-removed from its memories: how many those are is known only afterwards.
-        let probe = Regions::waiting();
-        let engine = config::engine(settings, Some(Arc::clone(&probe)))?;
-        // SAFETY: the caller promises that the file holds an artifact of ours that nobody can change.
+    pub fn load(
+        file: File,
+        artifact_bytes: u64,
+        settings: Settings,
+        limits: MemoryLimits,
+    ) -> Result<Self, LoadError> {
+        let artifact = artifact::read(&file, artifact_bytes)?;
+        // How many memories there are is known only when the module is there, which needs the engine.
+        let memories = Regions::waiting();
+        let engine = config::engine(settings, Some(Arc::clone(&memories)))?;
+        // SAFETY: the file holds what our compile step wrote, as far as anybody can know: whoever made it has seen a
+        // hostile module. That is why this process is sealed, and what the code may do is what the process may do.
         let module = unsafe { Module::deserialize_open_file(&engine, file) }
-            .map_err(|source| LoadError::Artifact { source })?;
+            .map_err(|source| LoadError::Engine { source })?;
         let (personality, functions) =
             import::resolve_all(module.imports().map(|i| (i.module(), i.name())).collect::<Vec<_>>())?;
         for (import, function) in module.imports().zip(&functions) {
@@ -179,55 +181,57 @@ impl Program {
                 return Err(LoadError::ImportType { field: import.name().to_owned() });
             }
         }
-        let memories = module.resources_required().num_memories;
-        let regions = (0..memories)
+        let regions = (0..module.resources_required().num_memories)
             .map(|_| Region::new(limits.memory_bytes).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|source| LoadError::Memory { source })?;
-        probe.provide(&regions);
-        Ok(Self { engine, module, personality, functions, regions, limits })
+        memories.provide(&regions);
+        let outline = Outline {
+            imports: Vec::new(),
+            exports: artifact.exports,
+            start: artifact.start,
+            functions: artifact.functions,
+            memories: Vec::new(),
+            tables: Vec::new(),
+            has_names: false,
+            has_debug_lines: false,
+        };
+        let facts = Facts { outline, personality, functions, memory: artifact.memory };
+        Ok(Self { engine, module, facts, regions, limits })
     }
 
-    /// Which set of functions it imports.
+    /// What is known of it: everything but its imports, memories, tables and debug information.
     #[must_use]
-    pub fn personality(&self) -> Personality {
-        self.personality
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    /// Its exported functions. Those with types that no command line can express have none here.
-    pub fn exported_functions(&self) -> impl Iterator<Item = (&str, Option<FunctionType>)> {
-        self.module.exports().filter_map(|export| match export.ty() {
-            ExternType::Func(ty) => {
-                let types = |types: &mut dyn Iterator<Item = ValType>| types.map(value_type).collect::<Option<_>>();
-                let (params, results) = (types(&mut ty.params()), types(&mut ty.results()));
-                Some((export.name(), params.zip(results).map(|(params, results)| FunctionType { params, results })))
-            }
-            _ => None,
-        })
-    }
-
-    /// Runs the program to its end: the start function if it has one, then the entry.
+    /// Runs the program to its end: the start function if it has one, then `entry`, with `arguments` of the types of
+    /// its parameters.
     ///
     /// # Errors
     /// [`StartError`] when not a single instruction could run.
-    ///
-    /// # Panics
-    /// When `entry` names no exported function, or gives values of other types than its parameters: look at
-    /// [`Program::exported_functions`] first.
-    pub fn run<C: Calls>(self, calls: C, entry: &EntryPoint) -> Result<Finished<C>, StartError> {
+    pub fn run<C: Calls>(
+        self,
+        calls: C,
+        entry: &Entry,
+        arguments: &[Argument],
+    ) -> Result<Finished<C>, StartError> {
         let limiter = Limiter::new(self.limits.memory_bytes, self.limits.table_elements);
-        let state = State { calls, memory: self.regions.first().cloned(), limiter };
+        let memory = self.facts.memory.and_then(|index| self.regions.get(index as usize)).cloned();
+        let state = State { calls, memory, limiter };
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
-        let imports: Vec<Extern> =
-            self.functions.iter().map(|function| import_function(&mut store, *function).into()).collect();
+        let imports: Vec<Extern> = self
+            .facts
+            .functions
+            .iter()
+            .map(|function| import_function(&mut store, *function).into())
+            .collect();
 
         let started = Instant::now();
         let result = match Instance::new(&mut store, &self.module, &imports) {
-            Ok(instance) => {
-                self.choose_memory(&mut store, instance);
-                enter(&mut store, instance, entry)
-            }
+            Ok(instance) => enter(&mut store, instance, entry, arguments),
             Err(error) if !ran(&error) => {
                 return Err(StartError::Limit { message: format!("{error:#}") });
             }
@@ -241,15 +245,46 @@ impl Program {
         let memory_bytes = store.data().limiter.memory();
         Ok(Finished { outcome, run_time, memory_bytes, calls: store.into_data().calls })
     }
+}
 
-    /// Finds the memory that imported functions use: the one exported as `memory`, else the first.
-    fn choose_memory<C: Calls>(&self, store: &mut Store<State<C>>, instance: Instance) {
-        if let Some(exported) = instance.get_memory(&mut *store, "memory") {
-            let address = exported.data_ptr(store.as_context());
-            if let Some(region) = self.regions.iter().find(|region| region.starts_at(address)) {
-                store.data_mut().memory = Some(Arc::clone(region));
-            }
-        }
+/// Compiles and runs a program that does nothing, so that what all programs need is initialized in this process before it
+/// is forked.
+///
+/// # Errors
+/// [`WarmUpError`] if even that is impossible.
+pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
+    const NOTHING: &[u8] = b"(module (memory (export \"memory\") 1) (func (export \"_start\")))";
+    let compiled = crate::compile(NOTHING, settings)?;
+    let artifact_bytes = compiled.artifact.len() as u64;
+    let mut file = File::from(
+        rustix::fs::memfd_create("warm-up", rustix::fs::MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?,
+    );
+    file.write_all(&compiled.artifact)?;
+    let limits = MemoryLimits { memory_bytes: 1 << 16, table_elements: 0 };
+    let program = Program::load(file, artifact_bytes, settings, limits)?;
+    let entry = program.facts().entry(None)?;
+    program.run(NoCalls, &entry, &[])?;
+    Ok(())
+}
+
+/// Why [`warm_up`] failed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[expect(missing_docs, reason = "the sources say it")]
+pub enum WarmUpError {
+    Compile(#[from] crate::CompileError),
+    File(#[from] std::io::Error),
+    Load(#[from] LoadError),
+    Entry(#[from] EntryError),
+    Start(#[from] StartError),
+}
+
+/// For programs that import nothing.
+struct NoCalls;
+
+impl Calls for NoCalls {
+    fn call(&mut self, _: Function, _: &[u64], _: &mut [u8]) -> Result<Option<u32>, Stop> {
+        Err(Stop::Trap(Trap::InternalError))
     }
 }
 
@@ -268,14 +303,21 @@ struct Stopped(Stop);
 fn enter<C: Calls>(
     store: &mut Store<State<C>>,
     instance: Instance,
-    entry: &EntryPoint,
+    entry: &Entry,
+    arguments: &[Argument],
 ) -> wasmtime::Result<Vec<Value>> {
-    if entry.initialize {
-        let function = instance.get_func(&mut *store, "_initialize").expect("the caller looked it up");
-        function.call(&mut *store, &[], &mut [])?;
+    // The names come from the artifact, whose maker may have lied: a missing function is an error like any other.
+    let mut find = |function: &EntryFunction| {
+        instance
+            .get_func(&mut *store, &function.name)
+            .ok_or_else(|| wasmtime::format_err!("the compiled module has no function {:?}", function.name))
+    };
+    let initialize = entry.initialize.as_ref().map(&mut find).transpose()?;
+    let function = entry.function.as_ref().map(&mut find).transpose()?;
+    if let Some(initialize) = initialize {
+        initialize.call(&mut *store, &[], &mut [])?;
     }
-    let Some((name, arguments)) = &entry.function else { return Ok(Vec::new()) };
-    let function = instance.get_func(&mut *store, name).expect("the caller looked it up");
+    let Some(function) = function else { return Ok(Vec::new()) };
     let arguments: Vec<Val> = arguments.iter().map(|argument| argument.to_val()).collect();
     let mut results = vec![Val::I32(0); function.ty(&*store).results().len()];
     function.call(&mut *store, &arguments, &mut results)?;
@@ -356,16 +398,6 @@ fn import_type(ty: ValType) -> Option<ImportType> {
         ValType::I32 => Some(ImportType::I32),
         ValType::I64 => Some(ImportType::I64),
         ValType::F32 | ValType::F64 | ValType::V128 | ValType::Ref(_) => None,
-    }
-}
-
-fn value_type(ty: ValType) -> Option<ValueType> {
-    match ty {
-        ValType::I32 => Some(ValueType::I32),
-        ValType::I64 => Some(ValueType::I64),
-        ValType::F32 => Some(ValueType::F32),
-        ValType::F64 => Some(ValueType::F64),
-        ValType::V128 | ValType::Ref(_) => None,
     }
 }
 

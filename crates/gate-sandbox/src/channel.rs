@@ -114,6 +114,15 @@ impl Channel {
         }
     }
 
+    /// A second descriptor of the same end.
+    ///
+    /// # Errors
+    ///
+    /// When there are no descriptors left.
+    pub fn duplicate(&self) -> Result<OwnedFd, ChannelError> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(&self.socket, 3)?)
+    }
+
     /// The descriptor, to be inherited or sent.
     #[must_use]
     pub fn into_fd(self) -> OwnedFd {

@@ -3,7 +3,7 @@
 //! The filters name descriptors by number, so a worker puts them in place before its filter is installed.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::sys;
 
@@ -41,10 +41,55 @@ pub fn arrange(descriptors: Vec<OwnedFd>) -> io::Result<Vec<OwnedFd>> {
     }
     // The originals are closed below or have been replaced; closing them by number again would hit the new ones.
     for descriptor in descriptors.into_iter().chain(away) {
-        let _ = std::os::fd::IntoRawFd::into_raw_fd(descriptor);
+        let _ = descriptor.into_raw_fd();
     }
     sys::close_range(count, None)?;
     Ok((0..count).map(sys::adopt).collect())
+}
+
+/// A copy, closed on exec and out of the way of the fixed numbers, of a descriptor that the program which executed this
+/// one left open.
+///
+/// # Errors
+///
+/// `EBADF` when there is none with this number.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(fixed(number), FIRST_FREE)?)
+}
+
+/// Leaves a process that has just been forked with the standard streams it has and `control` at [`CONTROL`]. The duty
+/// of [`arrange`] applies.
+///
+/// # Errors
+///
+/// When the kernel refuses to move or close descriptors.
+pub fn only_control(control: OwnedFd) -> io::Result<OwnedFd> {
+    let number = control.into_raw_fd();
+    if number != CONTROL {
+        sys::duplicate_onto(number, CONTROL)?;
+    }
+    sys::close_range(CONTROL + 1, None)?;
+    Ok(sys::adopt(CONTROL))
+}
+
+/// Moves a descriptor to one of the fixed numbers, closing what is there.
+///
+/// # Errors
+///
+/// Those of `dup3`.
+pub fn place(descriptor: OwnedFd, number: RawFd) -> io::Result<()> {
+    if descriptor.as_raw_fd() == number {
+        let _ = descriptor.into_raw_fd();
+        return Ok(());
+    }
+    sys::duplicate_onto(descriptor.as_raw_fd(), number)
+}
+
+/// One of the fixed descriptors, for the life of the process. Using it while nothing is there is an error of each call
+/// (`EBADF`), not a danger.
+#[must_use]
+pub fn fixed(number: RawFd) -> BorrowedFd<'static> {
+    sys::borrow(number)
 }
 
 /// Closes every descriptor from 3 on, except those in `keep`, in a process that has just been forked; 0, 1 and 2 stay.

@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
+use crate::sys;
+
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +46,9 @@ pub enum MemfdError {
     /// Its size could not be read.
     #[error("cannot inspect the memfd")]
     Inspect { source: io::Error },
+    /// It could not be mapped.
+    #[error("cannot map the memfd")]
+    Map { source: io::Error },
 }
 
 /// Creates an empty memfd which can be sealed, is closed on exec and cannot be executed as a program.
@@ -96,4 +101,31 @@ pub fn verify(memfd: impl AsFd, seals: Seals) -> Result<u64, MemfdError> {
         return Err(MemfdError::NotSealed { missing });
     }
     size(memfd).map_err(|source| MemfdError::Inspect { source })
+}
+
+/// A file mapped for reading, as a whole.
+#[derive(Debug)]
+pub struct MappedFile {
+    mapping: sys::Mapping,
+}
+
+/// Maps a sealed memfd. Its bytes are read in place.
+///
+/// # Errors
+///
+/// When `memfd` is not sealed as [`Seals::Content`], because then its bytes could change while they are read; when there
+/// is no address space left.
+pub fn map(memfd: impl AsFd) -> Result<MappedFile, MemfdError> {
+    let bytes = verify(&memfd, Seals::Content)?;
+    let bytes =
+        usize::try_from(bytes).map_err(|_| MemfdError::Map { source: io::ErrorKind::OutOfMemory.into() })?;
+    let mapping =
+        sys::Mapping::read_only(memfd.as_fd(), bytes).map_err(|source| MemfdError::Map { source })?;
+    Ok(MappedFile { mapping })
+}
+
+impl AsRef<[u8]> for MappedFile {
+    fn as_ref(&self) -> &[u8] {
+        self.mapping.bytes()
+    }
 }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "raw system calls without a safe wrapper elsewhere")]
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Turns the convention "minus one means look at errno" into a result.
@@ -95,6 +95,13 @@ pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
+/// Names one of the fixed descriptors.
+pub(crate) fn borrow(descriptor: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: the number is not -1, as those of the fixed descriptors are not; a descriptor that is not there makes calls
+    // fail and nothing else.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
+
 /// Gives every signal its default action, ignores `SIGPIPE`, and unblocks all of them.
 pub(crate) fn reset_signals() -> io::Result<()> {
     for number in 1..=libc::SIGRTMAX() {
@@ -174,4 +181,49 @@ pub(crate) fn reserve(bytes: usize) -> io::Result<usize> {
 pub(crate) fn release(address: usize, bytes: usize) {
     // SAFETY: the caller owns the region, which `reserve` returned; it allows no access, so nothing refers to it.
     unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), bytes) };
+}
+
+/// A private mapping of a file that nobody can change any more.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    address: *const u8,
+    bytes: usize,
+}
+
+// SAFETY: the mapping is read-only and belongs to this value until it is dropped.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `bytes` bytes of `file`, which the caller has checked to be sealed and that long.
+    pub(crate) fn read_only(file: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
+        if bytes == 0 {
+            return Ok(Self { address: std::ptr::NonNull::dangling().as_ptr(), bytes });
+        }
+        let (protection, flags) = (libc::PROT_READ, libc::MAP_PRIVATE);
+        // SAFETY: a new mapping at an address of the kernel's choice replaces nothing.
+        let address =
+            unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, file.as_raw_fd(), 0) };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { address: address.cast_const().cast(), bytes })
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: `bytes` bytes from `address` are mapped readable as long as this value lives; the file is sealed
+        // against writing and shrinking, so they neither change nor go away. An empty mapping has a dangling address.
+        unsafe { std::slice::from_raw_parts(self.address, self.bytes) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            // SAFETY: the mapping was made with this address and length, and all slices of it borrow this value.
+            unsafe { libc::munmap(self.address.cast_mut().cast(), self.bytes) };
+        }
+    }
 }

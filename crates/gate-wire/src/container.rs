@@ -70,6 +70,11 @@ pub enum Event {
         /// The layers that this host does not have, for people.
         missing: Vec<String>,
     },
+    /// There will be no zygote. The only message of a container that could not be made.
+    NotReady {
+        /// Why, for people: what the host refuses and how to change that.
+        message: String,
+    },
     /// The process runs. Comes with two descriptors: its worker socket and its pidfd.
     Started {
         /// Which.
@@ -165,7 +170,7 @@ impl Event {
     pub fn descriptors(&self) -> usize {
         match self {
             Self::Started { .. } => 2,
-            Self::Ready { .. } | Self::Failed { .. } | Self::Ended { .. } => 0,
+            Self::Ready { .. } | Self::NotReady { .. } | Self::Failed { .. } | Self::Ended { .. } => 0,
         }
     }
 
@@ -179,6 +184,10 @@ impl Event {
                 e.string(fingerprint);
                 e.strings(layers);
                 e.strings(missing);
+            }
+            Self::NotReady { message } => {
+                e = Encoder::new(5, 0);
+                e.string(message.as_bytes());
             }
             Self::Started { id } => {
                 e = Encoder::new(2, 2);
@@ -234,6 +243,7 @@ impl Event {
                     Usage { user_micros: d.u64()?, system_micros: d.u64()?, max_resident_bytes: d.u64()? };
                 Self::Ended { id, end, usage }
             }
+            5 => Self::NotReady { message: d.text()? },
             kind => return Err(DecodeError::Kind { kind }),
         };
         if event.descriptors() != descriptors {

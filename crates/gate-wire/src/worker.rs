@@ -54,6 +54,8 @@ pub enum Entry {
 pub struct Launch {
     /// The engine that the artifact was compiled for.
     pub tier: Tier,
+    /// How many bytes at the start of the first descriptor's file are the artifact.
+    pub artifact_bytes: u64,
     /// `argv`, beginning with the program's name. No zero bytes.
     pub arguments: Vec<Vec<u8>>,
     /// Environment strings, each `NAME=value`. No zero bytes.
@@ -241,6 +243,7 @@ fn tier(d: &mut Decoder<'_>) -> Result<Tier, DecodeError> {
 impl Launch {
     fn encode(&self, e: &mut Encoder) {
         e.u8(self.tier.number());
+        e.u64(self.artifact_bytes);
         e.strings(&self.arguments);
         e.strings(&self.environment);
         e.u64(self.limits.memory_bytes);
@@ -265,6 +268,7 @@ impl Launch {
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let tier = tier(d)?;
+        let artifact_bytes = d.u64()?;
         let arguments = d.strings()?;
         let environment = d.strings()?;
         let limits = Limits {
@@ -287,7 +291,7 @@ impl Launch {
         };
         let terminals = [d.bool()?, d.bool()?, d.bool()?];
         let has_image = d.bool()?;
-        Ok(Self { tier, arguments, environment, limits, entry, terminals, has_image })
+        Ok(Self { tier, artifact_bytes, arguments, environment, limits, entry, terminals, has_image })
     }
 }
 

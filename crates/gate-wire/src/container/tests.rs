@@ -32,6 +32,7 @@ fn every_message_survives() {
         layers: vec!["seccomp".to_owned()],
         missing: vec![],
     });
+    round_trip_event(&Event::NotReady { message: "no namespaces".to_owned() });
     round_trip_event(&Event::Started { id: ProcessId(1) });
     round_trip_event(&Event::Failed { id: ProcessId(1), errno: 11 });
     let usage = Usage { user_micros: 1, system_micros: 2, max_resident_bytes: 3 };

@@ -12,6 +12,7 @@ use crate::MAX_MESSAGE_BYTES;
 fn launch() -> Launch {
     Launch {
         tier: Tier::Cranelift,
+        artifact_bytes: 12,
         arguments: vec![b"prog".to_vec(), b"\xff".to_vec()],
         environment: vec![b"A=b".to_vec()],
         limits: Limits {

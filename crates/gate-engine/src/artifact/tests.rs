@@ -1,0 +1,59 @@
+//! What is appended is read back; what is damaged is refused.
+
+use std::fs::File;
+use std::io::Write;
+
+use gate_instrument::accept::{self, Limits};
+
+use super::{ArtifactError, append, read};
+
+const MODULE: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+    (memory (export "memory") 1)
+    (table (export "table") 1 funcref)
+    (global (export "global") i32 (i32.const 0))
+    (tag (export "tag"))
+    (func (export "f") (param i32 i64 f32 f64 v128 funcref externref exnref) (result i64 f32) unreachable)
+    (func $start)
+    (start $start))"#;
+
+fn file_of(bytes: &[u8]) -> File {
+    let memfd = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let mut file = File::from(memfd);
+    file.write_all(bytes).unwrap();
+    file
+}
+
+#[test]
+fn facts_survive() {
+    let wasm = wat::parse_str(MODULE).unwrap();
+    let facts = accept::accept(&wasm, &Limits::STANDARD).unwrap();
+    let mut bytes = b"the engine's image".to_vec();
+    append(&mut bytes, &facts);
+    let len = bytes.len() as u64;
+    // The cache puts something of its own behind it.
+    bytes.extend_from_slice(b"trailer");
+    let read_back = read(&file_of(&bytes), len).unwrap();
+    assert_eq!(read_back.start, Some(2));
+    assert_eq!(read_back.functions, facts.outline.functions);
+    assert_eq!(read_back.memory, Some(0));
+    assert_eq!(read_back.exports, facts.exports);
+}
+
+#[test]
+fn damage_is_refused() {
+    let wasm = wat::parse_str(MODULE).unwrap();
+    let facts = accept::accept(&wasm, &Limits::STANDARD).unwrap();
+    let mut bytes = Vec::new();
+    append(&mut bytes, &facts);
+    for len in 0..bytes.len() {
+        assert!(read(&file_of(&bytes[..len]), len as u64).is_err(), "cut at {len}");
+    }
+    assert!(matches!(read(&file_of(&bytes), bytes.len() as u64 + 9), Err(ArtifactError::Read(_))));
+    for position in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[position] = !damaged[position];
+        // Most changes are noticed; none of them may panic or take much memory.
+        let _ = read(&file_of(&damaged), damaged.len() as u64);
+    }
+}

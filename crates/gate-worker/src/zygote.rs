@@ -1,0 +1,228 @@
+//! The zygote: process 1 of a container. It forks the others and tells of their ends.
+//!
+//! Everything it reads comes from the runtime, which is trusted; it never reads from a process that it forked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::Context;
+use gate_engine::{Settings, Tier};
+use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
+use gate_sandbox::filter::{self, Stage};
+use gate_sandbox::layers::{landlock, speculation};
+use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
+use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
+use rustix::event::epoll;
+
+use crate::{compiler, program, report};
+
+/// What the creator decided.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Whether many programs will be started.
+    pub(crate) many: bool,
+    /// Whether speculative store bypass is disabled too.
+    pub(crate) no_store_bypass: bool,
+    /// Whether there are namespaces.
+    pub(crate) namespaces: bool,
+    /// What became of the control group.
+    pub(crate) cgroup: Result<String, String>,
+}
+
+/// Serves the container socket until its other end is closed. Returns the process's exit status.
+pub(crate) fn run(socket: OwnedFd, config: &Config) -> i32 {
+    let control = match Channel::from_fd(socket) {
+        Ok(control) => control,
+        Err(_) => return 1,
+    };
+    let result = Zygote::prepare(config, &control).and_then(|mut zygote| zygote.serve(&control));
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = control.send(&Event::NotReady { message: report::chain(&error) }.encode(), &[]);
+            1
+        }
+    }
+}
+
+/// A process that waits for its first order.
+struct Ready {
+    child: Child,
+    socket: Channel,
+}
+
+struct Zygote {
+    epoll: OwnedFd,
+    running: BTreeMap<ProcessId, Child>,
+    pool: VecDeque<Ready>,
+    pool_target: usize,
+}
+
+/// The epoll key of the container socket; processes have their id.
+const CONTROL_KEY: u64 = u64::MAX;
+
+impl Zygote {
+    fn prepare(config: &Config, control: &Channel) -> anyhow::Result<Self> {
+        let landlock = landlock::restrict()?;
+        let store_bypass = if config.no_store_bypass {
+            speculation::StoreBypass::Disable
+        } else {
+            speculation::StoreBypass::Unchanged
+        };
+        let speculation = speculation::restrict(store_bypass);
+        let fingerprint = gate_engine::fingerprint()?;
+        if config.many {
+            // What every program needs is touched once, before there are many to have copies of it.
+            gate_engine::warm_up(Settings { tier: Tier::Cranelift, stack_bytes: 1 << 20 })
+                .context("cannot run a program that does nothing")?;
+        }
+        filter::install(Stage::Zygote)?;
+
+        let (mut layers, mut missing) = (Vec::new(), Vec::new());
+        if config.namespaces {
+            layers.push("namespaces (user, pid, net, mount, ipc, uts, cgroup)".to_owned());
+        } else {
+            missing.push("namespaces (switched off)".to_owned());
+        }
+        layers.push("no capabilities, no new privileges, not dumpable".to_owned());
+        layers.push("seccomp".to_owned());
+        layers.push("resource limits".to_owned());
+        match landlock {
+            landlock::Enforced::Not => missing.push("Landlock: this kernel does not have it".to_owned()),
+            enforced => layers.push(format!("Landlock ({enforced:?})")),
+        }
+        layers.push(format!("speculation controls ({speculation:?})"));
+        match &config.cgroup {
+            Ok(note) => layers.push(note.clone()),
+            Err(note) => missing.push(note.clone()),
+        }
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, control.as_fd(), epoll::EventData::new_u64(CONTROL_KEY), epoll::EventFlags::IN)?;
+        let mut zygote = Self { epoll, running: BTreeMap::new(), pool: VecDeque::new(), pool_target: 0 };
+        // The first program is as good as certain: its process is made while the runtime still reads what is next.
+        zygote.pool_target = 1;
+        zygote.fill_pool();
+        control.send(&Event::Ready { fingerprint, layers, missing }.encode(), &[])?;
+        if !config.many {
+            zygote.pool_target = 0;
+        }
+        Ok(zygote)
+    }
+
+    fn serve(&mut self, control: &Channel) -> anyhow::Result<()> {
+        let mut buffer = vec![0; MAX_MESSAGE_BYTES];
+        let mut events = Vec::with_capacity(64);
+        loop {
+            events.clear();
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let key = event.data.u64();
+                if key != CONTROL_KEY {
+                    self.reap(key, control)?;
+                    continue;
+                }
+                let received = match control.try_recv(&mut buffer) {
+                    Ok(received) => received,
+                    Err(ChannelError::WouldBlock) => continue,
+                    Err(ChannelError::Closed) => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                };
+                let request = Request::decode(&buffer[..received.len], received.descriptors.len())?;
+                self.execute(&request, control)?;
+            }
+        }
+    }
+
+    fn execute(&mut self, request: &Request, control: &Channel) -> anyhow::Result<()> {
+        match *request {
+            Request::Start { id, role } => {
+                let pooled = match role {
+                    Role::Program => self.pool.pop_front(),
+                    Role::Compiler => None,
+                };
+                let ready = match pooled {
+                    Some(ready) => Ok(ready),
+                    None => fork(role),
+                };
+                match ready {
+                    Ok(Ready { child, socket }) => {
+                        let key = epoll::EventData::new_u64(u64::from(id.0));
+                        epoll::add(&self.epoll, child.pidfd(), key, epoll::EventFlags::IN)?;
+                        let descriptors = [socket.as_fd(), child.pidfd()];
+                        control.send(&Event::Started { id }.encode(), &descriptors)?;
+                        self.running.insert(id, child);
+                    }
+                    Err(error) => {
+                        let errno = error.raw_os_error().unwrap_or(0);
+                        control.send(&Event::Failed { id, errno }.encode(), &[])?;
+                    }
+                }
+                self.fill_pool();
+            }
+            Request::Prefork { count } => {
+                self.pool_target = count as usize;
+                self.fill_pool();
+            }
+            Request::Kill { id } => {
+                if let Some(child) = self.running.get(&id) {
+                    child.kill(rustix::process::Signal::KILL)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forks until the pool is full. A failure is no error here: it will be one when a process is asked for.
+    fn fill_pool(&mut self) {
+        while self.pool.len() < self.pool_target {
+            match fork(Role::Program) {
+                Ok(ready) => self.pool.push_back(ready),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn reap(&mut self, key: u64, control: &Channel) -> anyhow::Result<()> {
+        let id = ProcessId(u32::try_from(key).context("an event for no process")?);
+        let Some(child) = self.running.get_mut(&id) else { return Ok(()) };
+        let Some(Exit { ending, usage }) = child.try_wait()? else { return Ok(()) };
+        epoll::delete(&self.epoll, child.pidfd())?;
+        self.running.remove(&id);
+        let end = match ending {
+            Ending::Exited(status) => End::Exited(status),
+            Ending::Signaled(signal) => End::Signaled(signal),
+        };
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let usage = Usage {
+            user_micros: micros(usage.user),
+            system_micros: micros(usage.system),
+            max_resident_bytes: usage.max_resident_bytes,
+        };
+        control.send(&Event::Ended { id, end, usage }.encode(), &[])?;
+        Ok(())
+    }
+}
+
+/// Forks a process for `role`, which waits for its order at its socket.
+fn fork(role: Role) -> std::io::Result<Ready> {
+    let (ours, theirs) = Channel::pair().map_err(std::io::Error::other)?;
+    match process::fork() {
+        Ok(Fork::Parent(child)) => {
+            drop(theirs);
+            Ok(Ready { child, socket: ours })
+        }
+        Ok(Fork::Child) => {
+            let status = match role {
+                Role::Program => program::main(theirs),
+                Role::Compiler => compiler::main(theirs),
+            };
+            process::exit(status)
+        }
+        Err(gate_sandbox::process::ForkError::Fork { source }) => Err(source),
+        Err(error) => Err(std::io::Error::other(error)),
+    }
+}
