@@ -1,1 +1,31 @@
 //! Starts containers and supervises the programs in them.
+//!
+//! This is the trusted side. A [`Container`] is a process of the `gate-runtime` program and all that it forks.
+//! [`compile()`] has a module compiled in one, [`run()`] has a program run. What comes back is a value, whatever the
+//! program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
+//!
+//! ```text
+//!                 Container::start      wait_ready
+//!   (nothing) ───────────────────▶ starting ─────▶ ready ──┬─ compile ─▶ Artifact
+//!                                                          └─ run ─────▶ Verdict
+//! ```
+//!
+//! **Invariant**: no byte of a module or an artifact is looked at here, and nothing that a worker sends is believed
+//! beyond what it says of its own program.
+#![forbid(unsafe_code)]
+
+mod compile;
+mod container;
+mod packets;
+mod run;
+mod watch;
+
+pub use compile::{Artifact, Compiled, CompileLimits, Compilation, compile};
+pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
+pub use run::{Crash, Limit, Report, Verdict, run};
+pub use watch::Watch;
+
+pub use gate_wire::container::Usage;
+pub use gate_wire::worker::{
+    Entry, Frame, Launch, Limits, Outcome, Personality, RefusalKind, SourceLine, Statistics, Tier, Value,
+};

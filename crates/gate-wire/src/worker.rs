@@ -82,6 +82,8 @@ pub enum Request {
         tier: Tier,
         /// How many threads to use, at least 1.
         threads: u32,
+        /// Private memory that the process may have, in bytes.
+        memory_bytes: u64,
     },
 }
 
@@ -208,10 +210,11 @@ impl Request {
                 launch.encode(&mut e);
                 e.finish()
             }
-            Self::Compile { tier, threads } => {
+            Self::Compile { tier, threads, memory_bytes } => {
                 let mut e = Encoder::new(2, 1);
                 e.u8(tier.number());
                 e.u32(*threads);
+                e.u64(*memory_bytes);
                 e.finish()
             }
         };
@@ -226,7 +229,7 @@ impl Request {
         let (kind, mut d) = Decoder::new(bytes, descriptors)?;
         let request = match kind {
             1 => Self::Launch(Box::new(Launch::decode(&mut d)?)),
-            2 => Self::Compile { tier: tier(&mut d)?, threads: d.u32()? },
+            2 => Self::Compile { tier: tier(&mut d)?, threads: d.u32()?, memory_bytes: d.u64()? },
             kind => return Err(DecodeError::Kind { kind }),
         };
         if request.descriptors() != descriptors {

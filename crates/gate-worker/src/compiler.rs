@@ -8,6 +8,7 @@ use anyhow::Context;
 use gate_engine::{CompileError, Settings};
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{self, Stage};
+use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::{descriptors, process};
 use gate_wire::worker::{Event, RefusalKind, Request};
@@ -15,6 +16,9 @@ use gate_wire::worker::{Event, RefusalKind, Request};
 use crate::convert;
 use crate::image::Mapping;
 use crate::report;
+
+/// The fixed descriptors, the module, and the artifact.
+const OPEN_FILES: u64 = 32;
 
 /// Runs in a process that was just forked. Returns its exit status.
 pub(crate) fn main(socket: Channel) -> i32 {
@@ -44,9 +48,10 @@ fn work(socket: &Channel) -> anyhow::Result<(Event, Option<OwnedFd>)> {
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let mut received = socket.recv(&mut buffer)?;
     let request = Request::decode(&buffer[..received.len], received.descriptors.len())?;
-    let Request::Compile { tier, threads } = request else {
+    let Request::Compile { tier, threads, memory_bytes } = request else {
         anyhow::bail!("a compiler process was asked to run a program");
     };
+    limits(memory_bytes).apply().context("cannot set resource limits")?;
     let module = received.descriptors.pop().context("no module")?;
     let source = Mapping::new(File::from(module)).context("cannot map the module")?;
     gate_engine::use_threads(threads.clamp(1, 64) as usize);
@@ -69,6 +74,18 @@ fn work(socket: &Channel) -> anyhow::Result<(Event, Option<OwnedFd>)> {
         compile_micros: micros(compiled.compile_time),
     };
     Ok((event, Some(artifact)))
+}
+
+fn limits(memory_bytes: u64) -> Limits {
+    Limits {
+        open_files: OPEN_FILES,
+        // The threads of the compiler count for the user id, as those of all other compilers of the container do.
+        processes: 1 << 16,
+        pending_signals: 0,
+        data_bytes: Some(memory_bytes),
+        stack_bytes: None,
+        address_space_bytes: None,
+    }
 }
 
 fn refused(error: CompileError) -> Event {

@@ -47,7 +47,7 @@ fn requests_survive() {
     for request in [
         Request::Launch(Box::new(launch())),
         Request::Launch(Box::new(other)),
-        Request::Compile { tier: Tier::Pulley, threads: 2 },
+        Request::Compile { tier: Tier::Pulley, threads: 2, memory_bytes: 3 },
     ] {
         let bytes = request.encode().unwrap();
         assert_eq!(Request::decode(&bytes, request.descriptors()).as_ref(), Ok(&request));

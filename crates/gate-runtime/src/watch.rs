@@ -1,0 +1,83 @@
+//! Waiting for what a process says, for its end, for a deadline, and for whoever wants it all to stop.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+/// What ends a wait besides the process itself.
+pub struct Watch<'a> {
+    /// Everything ends when this descriptor becomes readable: for signals.
+    pub cancel: Option<BorrowedFd<'a>>,
+    /// Called again and again, with this much time between, while the wait lasts: for progress.
+    pub tick: Option<(Duration, &'a mut dyn FnMut())>,
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+/// Why a wait came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// One of the descriptors is ready, or was closed: which of them are.
+    Ready(u8),
+    /// The deadline came.
+    Deadline,
+    /// Somebody wants an end.
+    Cancelled,
+}
+
+/// The most descriptors to wait for at once, besides that for cancelling.
+const MAX_DESCRIPTORS: usize = 4;
+
+impl Watch<'_> {
+    /// Waits until one of `descriptors` is ready for what is asked of it. The bits of [`Woken::Ready`] stand for their
+    /// positions.
+    pub(crate) fn wait(
+        &mut self,
+        descriptors: &[(BorrowedFd<'_>, PollFlags)],
+        deadline: Option<Instant>,
+    ) -> std::io::Result<Woken> {
+        debug_assert!(descriptors.len() <= MAX_DESCRIPTORS, "there is a bit for each");
+        loop {
+            let mut fds: Vec<PollFd<'_>> =
+                descriptors.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+            if let Some(cancel) = self.cancel {
+                fds.push(PollFd::from_borrowed_fd(cancel, PollFlags::IN));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let until_tick = self.tick.as_ref().map(|(period, _)| *period);
+            let timeout = match (left, until_tick) {
+                (Some(left), Some(period)) => Some(left.min(period)),
+                (left, period) => left.or(period),
+            };
+            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+            let count = match rustix::event::poll(&mut fds, timeout.as_ref()) {
+                Ok(count) => count,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if self.cancel.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
+                return Ok(Woken::Cancelled);
+            }
+            if count > 0 {
+                let bits = fds
+                    .iter()
+                    .take(descriptors.len())
+                    .enumerate()
+                    .filter(|(_, fd)| !fd.revents().is_empty())
+                    .fold(0, |bits, (position, _)| bits | 1 << position);
+                return Ok(Woken::Ready(bits));
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Woken::Deadline);
+            }
+            if let Some((_, tick)) = &mut self.tick {
+                tick();
+            }
+        }
+    }
+}
