@@ -160,6 +160,9 @@ impl Request {
             3 => Self::Kill { id: ProcessId(d.u32()?) },
             kind => return Err(DecodeError::Kind { kind }),
         };
+        if request.descriptors() != descriptors {
+            return Err(DecodeError::Descriptors { found: descriptors, expected: request.descriptors() });
+        }
         d.finish(request)
     }
 }

@@ -48,6 +48,13 @@ fn left_over_bytes_are_refused() {
 }
 
 #[test]
+fn descriptors_that_no_request_has_are_refused() {
+    let mut bytes = Request::Prefork { count: 1 }.encode();
+    bytes[6] = 2;
+    assert_eq!(Request::decode(&bytes, 2), Err(DecodeError::Descriptors { found: 2, expected: 0 }));
+}
+
+#[test]
 fn other_builds_are_refused() {
     let mut bytes = Request::Prefork { count: 1 }.encode();
     bytes[3] = b'0';
