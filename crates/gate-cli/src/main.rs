@@ -1,1 +1,28 @@
-fn main() {}
+//! The `gate` program: runs other people's WebAssembly programs.
+//!
+//! **Invariant**: this process holds what its user owns, so it never looks at a module beyond its hash and size. All else
+//! happens in a container of the `gate-runtime` program.
+
+mod directories;
+mod exit;
+mod json;
+mod module;
+mod options;
+mod progress;
+mod report;
+mod runtime;
+mod session;
+mod signals;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::options::{Command, Options};
+
+fn main() -> ExitCode {
+    match Options::parse().command {
+        Command::Run(options) => session::run(&options),
+    }
+}

@@ -95,8 +95,7 @@ pub fn compile(
         Err(source) => return Err(ContainerError::Channel { source }),
     }
     loop {
-        let descriptors =
-            [(process.socket.as_fd(), PollFlags::IN), (container.descriptor()?, PollFlags::IN)];
+        let descriptors = [(process.socket.as_fd(), PollFlags::IN), (container.descriptor()?, PollFlags::IN)];
         let woken =
             watch.wait(&descriptors, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
         let gave_up = match woken {

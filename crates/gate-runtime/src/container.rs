@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -144,6 +145,8 @@ impl Container {
         }
         // Nothing of this process's environment is of use to the container, and some of it may be secret.
         command.env_clear().stdin(Stdio::from(theirs.into_fd())).stdout(Stdio::null());
+        // What a terminal sends to its foreground group is for this process, which then ends the container in good order.
+        command.process_group(0);
         let creator = command
             .spawn()
             .map_err(|source| ContainerError::Execute { program: options.program.clone(), source })?;

@@ -20,7 +20,7 @@ mod packets;
 mod run;
 mod watch;
 
-pub use compile::{Artifact, Compiled, CompileLimits, Compilation, compile};
+pub use compile::{Artifact, Compilation, CompileLimits, Compiled, compile};
 pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
 pub use run::{Crash, Limit, Report, Verdict, run};
 pub use watch::Watch;

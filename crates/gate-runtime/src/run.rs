@@ -182,9 +182,8 @@ impl Supervision {
             {
                 descriptors.push((packets.descriptor(), packets.interest()));
             }
-            let woken = watch
-                .wait(&descriptors, self.deadline)
-                .map_err(|source| ContainerError::Wait { source })?;
+            let woken =
+                watch.wait(&descriptors, self.deadline).map_err(|source| ContainerError::Wait { source })?;
             let gave_up = match woken {
                 Woken::Ready(_) => None,
                 Woken::Deadline => Some(Verdict::Limit(Limit::WallTime)),

@@ -244,6 +244,15 @@ fn tier(d: &mut Decoder<'_>) -> Result<Tier, DecodeError> {
 }
 
 impl Launch {
+    /// What arguments, environment and everything else may take together, in bytes.
+    pub const MAX_BYTES: usize = MAX_MESSAGE_BYTES;
+
+    /// Whether it fits into a message.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        Request::Launch(Box::new(self.clone())).encode().is_some()
+    }
+
     fn encode(&self, e: &mut Encoder) {
         e.u8(self.tier.number());
         e.u64(self.artifact_bytes);

@@ -39,9 +39,9 @@ pub(crate) fn main(socket: Channel) -> i32 {
 
 fn seal(socket: Channel) -> anyhow::Result<Channel> {
     process::set_parent_death_signal(rustix::process::getppid().context("no parent")?)?;
-    let socket = descriptors::only_control(socket.into_fd())?;
+    let socket = Channel::from_fd(descriptors::only_control(socket.into_fd())?)?;
     filter::install(Stage::Compiler)?;
-    Ok(Channel::from_fd(socket)?)
+    Ok(socket)
 }
 
 fn work(socket: &Channel) -> anyhow::Result<(Event, Option<OwnedFd>)> {

@@ -254,6 +254,7 @@ pub(super) const LOADING: &[Rule] = &[
 
 /// A worker that compiles.
 pub(super) const COMPILER: &[Rule] = &[
+    rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits: of this process"),
     rule!(Allow, SYS_read, "read", &[], "worker: reads the module from a memfd"),
     rule!(Allow, SYS_pread64, "pread64", &[], "worker: reads the module from a memfd"),
     rule!(Allow, SYS_lseek, "lseek", &[], "standard library: reads a file to its end"),

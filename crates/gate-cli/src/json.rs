@@ -1,0 +1,242 @@
+//! The machine-readable verdict: one line of JSON.
+//!
+//! Fields are only ever added. What is unknown is `null`.
+
+use serde::Serialize;
+
+use gate_runtime::{Frame, Limit, Outcome, RefusalKind, Report, Value, Verdict};
+
+use crate::session::Timings;
+
+/// The verdict.
+#[derive(Debug, Serialize)]
+pub(crate) struct Document {
+    /// `"halted"`: the entry function returned. `"terminated"`: the program called `proc_exit`. `"killed"`: it trapped,
+    /// reached a limit, or its process was ended. `"refused"`: it did not start. `"cancelled"`: by a signal to gate.
+    /// `"failed"`: the host could not run it.
+    pub(crate) state: &'static str,
+    /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"SIGNAL"`, `"FORBIDDEN_SYSTEM_CALL"`,
+    /// `"INVALID_MODULE"`, `"UNSUPPORTED_FEATURE"`, `"UNKNOWN_IMPORT"`, `"LIMIT"`, `"ENTRY"`.
+    pub(crate) cause: Option<String>,
+    /// What the program passed to `proc_exit`, or 0 or 1 for what its entry function returned.
+    pub(crate) result: Option<u32>,
+    /// What the invoked function returned.
+    pub(crate) results: Option<Vec<ResultValue>>,
+    /// The exit status of gate.
+    pub(crate) exit_status: u8,
+    /// What happened, for people.
+    pub(crate) message: Option<String>,
+    /// The calls on the stack of a program that trapped, innermost first.
+    pub(crate) backtrace: Option<Vec<Call>>,
+    /// Where the time went.
+    pub(crate) times: Times,
+    /// The most that all linear memories had together, in bytes.
+    pub(crate) memory_peak_bytes: Option<u64>,
+    /// The largest resident set of the program's process, in bytes.
+    pub(crate) resident_peak_bytes: Option<u64>,
+    /// What it wrote to standard output and error, in bytes.
+    pub(crate) output_bytes: Option<u64>,
+    /// What its files took at the end, in bytes.
+    pub(crate) fs_bytes: Option<u64>,
+    /// The engine.
+    pub(crate) engine: &'static str,
+    /// SHA-256 of the module.
+    pub(crate) module_sha256: Option<String>,
+    /// Whether the compiled module was there already.
+    pub(crate) cached: Option<bool>,
+}
+
+/// A number with its type.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultValue {
+    r#type: &'static str,
+    /// As text, so that nothing is lost.
+    value: String,
+}
+
+/// Times in microseconds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Times {
+    /// From the start of gate to the verdict.
+    total_micros: u64,
+    /// Until the module was read and hashed.
+    read_micros: Option<u64>,
+    /// Until the container was ready.
+    ready_micros: Option<u64>,
+    /// Validating and compiling, if that was necessary.
+    compile_micros: Option<u64>,
+    /// Loading in the program's process.
+    load_micros: Option<u64>,
+    /// From the program's first instruction to its end.
+    run_micros: Option<u64>,
+    /// From its launch to its end.
+    wall_micros: Option<u64>,
+    /// Processor time of the program's process in user mode.
+    cpu_user_micros: Option<u64>,
+    /// Processor time of the program's process in the kernel.
+    cpu_system_micros: Option<u64>,
+}
+
+/// One call.
+#[derive(Debug, Serialize)]
+pub(crate) struct Call {
+    function_index: u32,
+    function: Option<String>,
+    module_offset: Option<u64>,
+    lines: Vec<Line>,
+}
+
+/// A place in source code.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    function: Option<String>,
+    file: String,
+    line: u32,
+    column: u32,
+}
+
+impl Document {
+    /// One for a run that did not get to a report.
+    pub(crate) fn failed(
+        state: &'static str,
+        exit_status: u8,
+        message: String,
+        engine: &'static str,
+        timings: &Timings,
+    ) -> Self {
+        Self {
+            state,
+            cause: None,
+            result: None,
+            results: None,
+            exit_status,
+            message: Some(message),
+            backtrace: None,
+            times: times(timings, None),
+            memory_peak_bytes: None,
+            resident_peak_bytes: None,
+            output_bytes: None,
+            fs_bytes: None,
+            engine,
+            module_sha256: timings.module_sha256.clone(),
+            cached: timings.cached,
+        }
+    }
+
+    /// One for a program that was run.
+    pub(crate) fn of(
+        report: &Report,
+        exit_status: u8,
+        invoked: bool,
+        message: Option<String>,
+        engine: &'static str,
+        timings: &Timings,
+    ) -> Self {
+        let mut document = Self::failed("failed", exit_status, String::new(), engine, timings);
+        document.message = message;
+        document.times = times(timings, Some(report));
+        document.resident_peak_bytes = report.usage.map(|usage| usage.max_resident_bytes);
+        let (state, cause) = state_and_cause(&report.verdict);
+        document.state = state;
+        document.cause = cause;
+        if let Verdict::Ended { outcome, statistics } = &report.verdict {
+            document.memory_peak_bytes = Some(statistics.memory_peak_bytes);
+            document.output_bytes = Some(statistics.output_bytes);
+            document.fs_bytes = Some(statistics.fs_bytes);
+            match outcome {
+                Outcome::Returned(values) if invoked => {
+                    document.results = Some(values.iter().map(result).collect());
+                }
+                Outcome::Returned(_) => document.result = Some(u32::from(exit_status)),
+                Outcome::Exited(status) => document.result = Some(*status),
+                Outcome::Trapped { frames, .. } => {
+                    document.backtrace = Some(frames.iter().map(call).collect());
+                }
+                Outcome::OutputLimit(_) | Outcome::HostFailure(_) => {}
+            }
+        }
+        document
+    }
+
+    /// The line.
+    pub(crate) fn line(&self) -> String {
+        serde_json::to_string(self)
+            .unwrap_or_else(|error| format!("{{\"state\":\"failed\",\"message\":{:?}}}", error.to_string()))
+    }
+}
+
+fn state_and_cause(verdict: &Verdict) -> (&'static str, Option<String>) {
+    let named = |state, cause: &str| (state, Some(cause.to_owned()));
+    match verdict {
+        Verdict::Ended { outcome, .. } => match outcome {
+            Outcome::Returned(_) => ("halted", None),
+            Outcome::Exited(_) => ("terminated", None),
+            Outcome::Trapped { trap, .. } => named("killed", trap.name()),
+            Outcome::OutputLimit(_) => named("killed", "OUTPUT_LIMIT"),
+            Outcome::HostFailure(_) => ("failed", None),
+        },
+        Verdict::Refused { kind, .. } => match kind {
+            RefusalKind::Invalid => named("refused", "INVALID_MODULE"),
+            RefusalKind::Feature => named("refused", "UNSUPPORTED_FEATURE"),
+            RefusalKind::Import => named("refused", "UNKNOWN_IMPORT"),
+            RefusalKind::Limit => named("refused", "LIMIT"),
+            RefusalKind::Entry => named("refused", "ENTRY"),
+            RefusalKind::Artifact => ("failed", None),
+        },
+        Verdict::Limit(Limit::CpuTime) => named("killed", "CPU_TIME"),
+        Verdict::Limit(Limit::WallTime) => named("killed", "WALL_TIME"),
+        Verdict::Violation(_) => named("killed", "ABI_VIOLATION"),
+        Verdict::Crashed(crash) if crash.is_forbidden_call() => named("killed", "FORBIDDEN_SYSTEM_CALL"),
+        Verdict::Crashed(_) => named("killed", "SIGNAL"),
+        Verdict::Failed { .. } => ("failed", None),
+        Verdict::Cancelled => ("cancelled", None),
+    }
+}
+
+fn times(timings: &Timings, report: Option<&Report>) -> Times {
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let statistics = report.and_then(|report| match &report.verdict {
+        Verdict::Ended { statistics, .. } => Some(statistics),
+        _ => None,
+    });
+    let usage = report.and_then(|report| report.usage);
+    Times {
+        total_micros: micros(timings.started.elapsed()),
+        read_micros: timings.read.map(micros),
+        ready_micros: timings.ready.map(micros),
+        compile_micros: timings.compile.map(micros),
+        load_micros: report.and_then(|report| report.load_time).map(micros),
+        run_micros: statistics.map(|statistics| statistics.run_micros),
+        wall_micros: report.map(|report| micros(report.wall_time)),
+        cpu_user_micros: usage.map(|usage| usage.user_micros),
+        cpu_system_micros: usage.map(|usage| usage.system_micros),
+    }
+}
+
+fn result(value: &Value) -> ResultValue {
+    let r#type = match value {
+        Value::I32(_) => "i32",
+        Value::I64(_) => "i64",
+        Value::F32(_) => "f32",
+        Value::F64(_) => "f64",
+    };
+    ResultValue { r#type, value: crate::report::value(value) }
+}
+
+fn call(frame: &Frame) -> Call {
+    Call {
+        function_index: frame.function_index,
+        function: frame.function_name.clone(),
+        module_offset: frame.module_offset,
+        lines: frame
+            .lines
+            .iter()
+            .map(|line| Line {
+                function: line.function.clone(),
+                file: line.file.clone(),
+                line: line.line,
+                column: line.column,
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,208 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gate_runtime::Tier;
+
+/// Run untrusted WebAssembly programs, each in its own sealed process.
+#[derive(Debug, Parser)]
+#[command(name = "gate", version, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunOptions),
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  The program's own (the low 8 bits of what it passes to proc_exit), or
+    2    wrong usage of gate
+    124  the program was ended at its limit of wall time
+    125  the host could not run it: no container, no memory, an I/O error
+    126  the module was refused: invalid, or needs what is not accepted, or over a limit
+    127  the module could not be read
+    130  interrupted by SIGINT (129: SIGHUP, 143: SIGTERM)
+    134  the program trapped, or broke the packet protocol
+    137  the program's process was killed by something else
+    152  the program was ended at its limit of processor time
+    153  the program was ended at its limit of output
+    159  the program's process was ended by the system call filter
+  A program can exit with the same numbers: --json tells for sure.
+
+Files:
+  $XDG_CACHE_HOME/gate/artifacts (~/.cache/gate/artifacts)
+         compiled modules; can be removed at any time
+
+Environment:
+  GATE_RUNTIME  path of the gate-runtime program, instead of the one beside gate
+
+Examples:
+  gate run hello.wasm
+  gate run --dir data::/data --env LANG=C tool.wasm /data/input.txt < query.txt
+  gate run --cpu-time 2s --wall-time 5s --memory 64MiB --output-limit 1MiB stranger.wasm
+  gate run --invoke add math.wat 2 3";
+
+/// Run a program to its end.
+///
+/// MODULE is a WebAssembly program that imports WASI preview 1 (what compilers for C, Rust, Go, Zig and many more make)
+/// or Gate's own functions. It runs in a container: a process of its own, without access to files, network, other
+/// processes, or most system calls. It sees its arguments, the environment given here, standard input, output and
+/// error, and copies of the directories given here.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_STATUS)]
+pub(crate) struct RunOptions {
+    /// The module: a .wasm or .wat file, or - for standard input
+    pub(crate) module: PathBuf,
+
+    /// Arguments of the program; with --invoke, of the function
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+
+    /// Set an environment variable of the program; NAME alone passes on the one of gate
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<OsString>,
+
+    /// Give the program a copy of directory HOST, which it sees as GUEST (default: the same name)
+    ///
+    /// What it changes, it changes in its copy, which is gone when it ends. Symbolic links are copied as links.
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    pub(crate) dir: Vec<OsString>,
+
+    /// Call the exported function NAME instead of _start, and print its results
+    #[arg(long, value_name = "NAME")]
+    pub(crate) invoke: Option<String>,
+
+    /// Most memory of the program: all its linear memories together
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, help_heading = "Limits")]
+    pub(crate) memory: u64,
+
+    /// Most processor time of the program [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Limits")]
+    pub(crate) cpu_time: Option<Duration>,
+
+    /// Most time from the program's start to its end [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Limits")]
+    pub(crate) wall_time: Option<Duration>,
+
+    /// Most stack of the program's functions; 64KiB to 64MiB
+    #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = stack_size, help_heading = "Limits")]
+    pub(crate) stack: u64,
+
+    /// What the program may store in files beyond what --dir gives it
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size, help_heading = "Limits")]
+    pub(crate) fs_size: u64,
+
+    /// Files, directories and links the program may make beyond what --dir gives it
+    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "Limits")]
+    pub(crate) fs_files: u32,
+
+    /// Most output of the program, standard output and error together [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub(crate) output_limit: Option<u64>,
+
+    /// Most time for compiling the module
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time, help_heading = "Limits")]
+    pub(crate) compile_time: Duration,
+
+    /// Most memory for compiling the module
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size, help_heading = "Limits")]
+    pub(crate) compile_memory: u64,
+
+    /// How the program is compiled and run
+    #[arg(long, value_enum, default_value_t = Engine::Cranelift, help_heading = "Engine")]
+    pub(crate) engine: Engine,
+
+    /// Where compiled modules are kept
+    #[arg(long, value_name = "DIR", help_heading = "Engine")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Most space for compiled modules; the least recently used are removed
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size, help_heading = "Engine")]
+    pub(crate) cache_size: u64,
+
+    /// Neither use nor keep compiled modules
+    #[arg(long, help_heading = "Engine")]
+    pub(crate) no_cache: bool,
+
+    /// Go without namespaces, on hosts that refuse them
+    ///
+    /// The program is then kept from files, network and other processes by the remaining layers only: the system call
+    /// filter, Landlock, and limits. Do not do this with programs of strangers.
+    #[arg(long, help_heading = "Isolation")]
+    pub(crate) no_namespaces: bool,
+
+    /// Use a single user id in the container, even if the host offers several
+    #[arg(long, help_heading = "Isolation")]
+    pub(crate) single_id: bool,
+
+    /// Make the container's control group below this directory of a cgroup v2 hierarchy [default: the nearest delegated]
+    #[arg(long, value_name = "DIR", help_heading = "Isolation")]
+    pub(crate) cgroup: Option<PathBuf>,
+
+    /// Disable speculative store bypass in the program's process
+    ///
+    /// Slower. It matters only to programs that keep secrets from parts of themselves: no two programs share a process.
+    #[arg(long, help_heading = "Isolation")]
+    pub(crate) no_store_bypass: bool,
+
+    /// Write a machine-readable verdict to standard error: one line of JSON
+    #[arg(long, help_heading = "Reports")]
+    pub(crate) json: bool,
+
+    /// Show on standard error where the time went, and which layers of isolation are in force
+    #[arg(short, long, help_heading = "Reports")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// The optimizing compiler
+    Cranelift,
+    /// The baseline compiler: compiles faster, runs slower, lacks some features
+    Winch,
+    /// Portable bytecode and its interpreter
+    Pulley,
+}
+
+impl From<Engine> for Tier {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Cranelift => Self::Cranelift,
+            Engine::Winch => Self::Winch,
+            Engine::Pulley => Self::Pulley,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size::parse_size(text).map_err(|error| format!("{error} (write it like 64MiB, 1GiB or 5000)"))
+}
+
+fn stack_size(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if (64 << 10..=64 << 20).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err("a stack has 64KiB to 64MiB".to_owned())
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error} (write it like 500ms, 2s or 1m30s)"))?;
+    if time.is_zero() {
+        Err("no time at all is no limit that a program could keep".to_owned())
+    } else {
+        Ok(time)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,449 @@
+//! `gate run`, from its options to its exit status.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use gate_runtime::{
+    Artifact, Compilation, CompileLimits, Compiled, Container, ContainerError, ContainerOptions, Entry,
+    Launch, Limits, Outcome, Readiness, RefusalKind, Report, Tier, Verdict, Watch,
+};
+use gate_store::{Cache, Key, Lookup, Miss};
+
+use crate::directories::{self, Image};
+use crate::json::Document;
+use crate::module::{self, Module, Unreadable};
+use crate::options::RunOptions;
+use crate::progress::{self, Progress};
+use crate::signals::Signals;
+use crate::{exit, report, runtime, text};
+
+/// When what was done.
+#[derive(Debug)]
+pub(crate) struct Timings {
+    pub(crate) started: Instant,
+    pub(crate) read: Option<Duration>,
+    pub(crate) ready: Option<Duration>,
+    pub(crate) compile: Option<Duration>,
+    pub(crate) module_sha256: Option<String>,
+    pub(crate) cached: Option<bool>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A run that ended before there was a program.
+struct Failure {
+    state: &'static str,
+    status: u8,
+    message: String,
+}
+
+impl Failure {
+    fn host(error: &anyhow::Error) -> Self {
+        Self { state: "failed", status: exit::HOST, message: format!("{error:#}") }
+    }
+
+    fn refused(message: String) -> Self {
+        Self { state: "refused", status: exit::REFUSED, message }
+    }
+
+    fn cancelled(signals: &Signals) -> Self {
+        let status = signals.caught().map_or(exit::HOST, exit::signal);
+        Self { state: "cancelled", status, message: "interrupted".to_owned() }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &RunOptions) -> ExitCode {
+    let mut timings = Timings {
+        started: Instant::now(),
+        read: None,
+        ready: None,
+        compile: None,
+        module_sha256: None,
+        cached: None,
+        notes: Vec::new(),
+    };
+    let engine = Tier::from(options.engine).name();
+    let result = Signals::catch()
+        .context("cannot catch signals")
+        .map_err(|error| Failure::host(&error))
+        .and_then(|signals| Ok((execute(options, &signals, &mut timings)?, signals)));
+    let (status, message, backtrace, document) = match result {
+        Ok((report, signals)) => {
+            let invoked = options.invoke.is_some();
+            let status = exit::status(&report, signals.caught(), invoked);
+            let status = print_results(&report, invoked).map_or(exit::HOST, |()| status);
+            let message = report::sentence(&report, options);
+            let document = Document::of(&report, status, invoked, message.clone(), engine, &timings);
+            if options.verbose {
+                show_times(&report, &timings);
+            }
+            (status, message, report::backtrace(&report), document)
+        }
+        Err(failure) => {
+            let Failure { state, status, message } = failure;
+            let document = Document::failed(state, status, message.clone(), engine, &timings);
+            (status, Some(message), String::new(), document)
+        }
+    };
+    // One write each: what a program wrote to the same place stays in one piece, and a closed standard error is no
+    // reason to fail.
+    let mut stderr = std::io::stderr();
+    if options.json {
+        let _ = stderr.write_all(format!("{}\n", document.line()).as_bytes());
+    } else if let Some(message) = message {
+        let _ = stderr.write_all(format!("gate: {message}\n{backtrace}").as_bytes());
+    }
+    ExitCode::from(status)
+}
+
+/// Does all that needs a container.
+fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Result<Report, Failure> {
+    let program = runtime::find().map_err(|error| Failure::host(&error))?;
+    let mut container = Container::start(&container_options(options, program))
+        .map_err(|error| Failure::host(&error.into()))?;
+
+    // The container is made while this process reads.
+    let module = read_module(options)?;
+    timings.module_sha256 = Some(module.hash.to_string());
+    timings.read = Some(timings.started.elapsed());
+    let image = directories::image(&options.dir).map_err(|error| Failure {
+        state: "failed",
+        status: exit::NO_MODULE,
+        message: format!("{error:#}"),
+    })?;
+
+    let mut watch = Watch { cancel: Some(signals.descriptor()), tick: None };
+    let readiness = container.wait_ready(&mut watch).map_err(|error| lost(error, signals))?;
+    timings.ready = Some(timings.started.elapsed());
+    if options.verbose {
+        show_layers(&readiness);
+    }
+    let launch = launch(options, image.as_ref())?;
+    let mut workshop = Workshop { options, signals, container, readiness, timings };
+    let mut artifact = workshop.artifact(&module, true)?;
+    let mut report = workshop.run(launch.clone(), &artifact, image.as_ref())?;
+    if matches!(report.verdict, Verdict::Refused { kind: RefusalKind::Artifact, .. }) {
+        // Made by another build that has the same fingerprint: should not happen, and costs one compilation.
+        artifact = workshop.artifact(&module, false)?;
+        report =
+            workshop.run(Launch { artifact_bytes: artifact.bytes, ..launch }, &artifact, image.as_ref())?;
+    }
+    Ok(report)
+}
+
+fn container_options(options: &RunOptions, program: std::path::PathBuf) -> ContainerOptions {
+    let most = options.compile_memory.max(options.memory.saturating_add(options.fs_size));
+    let threads = u64::from(compile_threads());
+    ContainerOptions {
+        program,
+        no_namespaces: options.no_namespaces,
+        single_id: options.single_id,
+        cgroup: options.cgroup.clone(),
+        // What the program and the compiler may have, and as much again as the rest of the container takes.
+        memory_bytes: Some(most.saturating_add(512 << 20)),
+        // Zygote, program, compiler, and its threads.
+        tasks: Some(threads + 8),
+        cpu_thousandths: Some(threads * 1000),
+        many: false,
+        no_store_bypass: options.no_store_bypass,
+    }
+}
+
+fn compile_threads() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)).min(16)
+}
+
+fn lost(error: ContainerError, signals: &Signals) -> Failure {
+    match error {
+        ContainerError::Cancelled => Failure::cancelled(signals),
+        error => {
+            let mut failure = Failure::host(&error.into());
+            failure.message = text::escaped(&failure.message);
+            failure
+        }
+    }
+}
+
+fn read_module(options: &RunOptions) -> Result<Module, Failure> {
+    module::read(&options.module).map_err(|unreadable| match unreadable {
+        Unreadable::Missing(error) => {
+            Failure { state: "failed", status: exit::NO_MODULE, message: format!("{error:#}") }
+        }
+        Unreadable::TooLarge => Failure::refused(format!(
+            "module {} is too large (limit: {})",
+            options.module.display(),
+            text::bytes(module::MAX_BYTES)
+        )),
+        Unreadable::Host(error) => Failure::host(&error),
+    })
+}
+
+/// What the program is given. Its size is checked here, where the user can be told.
+fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure> {
+    let usage = |message: String| Failure { state: "failed", status: 2, message };
+    let mut arguments = vec![options.module.as_os_str().as_bytes().to_vec()];
+    let entry = match &options.invoke {
+        Some(name) => {
+            let texts = options.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            Entry::Invoke { name: name.clone(), arguments: texts }
+        }
+        None => {
+            arguments.extend(options.args.iter().map(|argument| argument.as_bytes().to_vec()));
+            Entry::Default
+        }
+    };
+    let environment =
+        options.env.iter().map(environment_string).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let launch = Launch {
+        tier: options.engine.into(),
+        artifact_bytes: 0,
+        arguments,
+        environment,
+        limits: Limits {
+            memory_bytes: options.memory,
+            stack_bytes: options.stack,
+            cpu_nanos: options.cpu_time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+            output_bytes: options.output_limit,
+            fs_bytes: options.fs_size.saturating_add(image.map_or(0, |image| image.charge)),
+            fs_inodes: options.fs_files.saturating_add(image.map_or(0, |image| image.inodes)),
+        },
+        entry,
+        terminals: [
+            !module::is_stdin(&options.module) && std::io::stdin().is_terminal(),
+            std::io::stdout().is_terminal(),
+            std::io::stderr().is_terminal(),
+        ],
+        has_image: image.is_some(),
+    };
+    if launch.fits() {
+        Ok(launch)
+    } else {
+        Err(usage(format!(
+            "arguments and environment of the program are too long (limit: about {})",
+            text::bytes(Launch::MAX_BYTES as u64)
+        )))
+    }
+}
+
+fn environment_string(argument: &OsString) -> Result<Vec<u8>, String> {
+    let bytes = argument.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(0) => Err(format!("--env {}: the name is missing", argument.display())),
+        Some(_) => Ok(bytes.to_vec()),
+        None => match std::env::var_os(argument) {
+            Some(value) => Ok([bytes, b"=", &value.into_vec()].concat()),
+            None => {
+                Err(format!("--env {}: gate has no variable of that name to pass on", argument.display()))
+            }
+        },
+    }
+}
+
+/// Everything that is needed again and again.
+struct Workshop<'a> {
+    options: &'a RunOptions,
+    signals: &'a Signals,
+    container: Container,
+    readiness: Readiness,
+    timings: &'a mut Timings,
+}
+
+impl Workshop<'_> {
+    /// The module compiled: from the cache if it is there and `look` says so.
+    fn artifact(&mut self, module: &Module, look: bool) -> Result<Artifact, Failure> {
+        let tier = Tier::from(self.options.engine);
+        let engine = [&self.readiness.fingerprint, tier.name().as_bytes()].concat();
+        let key = Key::new(&module.hash, &engine);
+        let cache = self.cache();
+        self.timings.cached = Some(false);
+        if let Some(cache) = cache.as_ref().filter(|_| look) {
+            match cache.get(&key) {
+                Lookup::Hit(artifact) => {
+                    self.timings.cached = Some(true);
+                    return Ok(Artifact { file: artifact.file.into(), bytes: artifact.artifact_bytes });
+                }
+                Lookup::Miss(Miss::Absent) => {}
+                Lookup::Miss(miss) => self.note(format!("compiling again: {miss}")),
+            }
+        }
+        let compiled = self.compile(module, tier)?;
+        self.timings.compile = Some(compiled.validate_time + compiled.compile_time);
+        if let Some(cache) = cache {
+            self.keep(&cache, &key, &compiled.artifact);
+        }
+        Ok(compiled.artifact)
+    }
+
+    /// The cache, unless it is switched off or there can be none.
+    fn cache(&mut self) -> Option<Cache> {
+        if self.options.no_cache {
+            return None;
+        }
+        let Some(directory) = self.options.cache_dir.clone().or_else(gate_store::default_dir) else {
+            self.warn("compiled modules are not kept: neither XDG_CACHE_HOME nor HOME is set");
+            return None;
+        };
+        match Cache::open(&directory, self.options.cache_size) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                self.warn(&format!("compiled modules are not kept: {:#}", anyhow::Error::from(error)));
+                None
+            }
+        }
+    }
+
+    fn keep(&mut self, cache: &Cache, key: &Key, artifact: &Artifact) {
+        let file = artifact.file.try_clone().map(File::from);
+        let result = file.context("cannot read it").and_then(|mut file| {
+            std::io::Seek::rewind(&mut file)?;
+            Ok(cache.put(key, &mut file)?)
+        });
+        match result {
+            Ok(stored) => {
+                if let Err(error) = stored.evicted {
+                    self.note(format!("cannot make room in the cache: {:#}", anyhow::Error::from(error)));
+                }
+            }
+            Err(error) => self.warn(&format!("the compiled module is not kept: {error:#}")),
+        }
+    }
+
+    fn compile(&mut self, module: &Module, tier: Tier) -> Result<Compiled, Failure> {
+        let limits = CompileLimits {
+            time: self.options.compile_time,
+            threads: compile_threads(),
+            memory_bytes: self.options.compile_memory,
+        };
+        let name = text::escaped(&self.options.module.display().to_string());
+        let mut progress = Progress::new(format!("compiling {name}, {}", text::bytes(module.bytes)));
+        let mut tick = || progress.tick();
+        let mut watch =
+            Watch { cancel: Some(self.signals.descriptor()), tick: Some((progress::PERIOD, &mut tick)) };
+        let result = gate_runtime::compile(&mut self.container, &module.file, tier, &limits, &mut watch);
+        drop(progress);
+        match result.map_err(|error| lost(error, self.signals))? {
+            Compilation::Done(compiled) => Ok(compiled),
+            Compilation::Refused { kind, message } => {
+                let report = Report {
+                    verdict: Verdict::Refused { kind, message },
+                    usage: None,
+                    wall_time: Duration::ZERO,
+                    personality: None,
+                    load_time: None,
+                };
+                Err(Failure::refused(report::sentence(&report, self.options).unwrap_or_default()))
+            }
+            Compilation::TimeLimit => Err(Failure::refused(format!(
+                "compiling module {name} takes more than {} (--compile-time)",
+                humantime::format_duration(self.options.compile_time)
+            ))),
+            Compilation::Crashed(crash) => Err(Failure::refused(format!(
+                "compiling module {name} failed: the compiler's process was {crash}; it may need more than {} \
+                 (--compile-memory)",
+                text::bytes(self.options.compile_memory)
+            ))),
+            Compilation::Failed { message } => {
+                Err(Failure::host(&anyhow::anyhow!("cannot compile: {}", text::escaped(&message))))
+            }
+            Compilation::Cancelled => Err(Failure::cancelled(self.signals)),
+        }
+    }
+
+    fn run(&mut self, launch: Launch, artifact: &Artifact, image: Option<&Image>) -> Result<Report, Failure> {
+        let launch = Launch { artifact_bytes: artifact.bytes, ..launch };
+        let nothing;
+        let stdin = std::io::stdin();
+        let stdin: BorrowedFd<'_> = if module::is_stdin(&self.options.module) {
+            // The module came from there.
+            nothing = File::open("/dev/null")
+                .context("cannot open /dev/null")
+                .map_err(|error| Failure::host(&error))?;
+            nothing.as_fd()
+        } else {
+            stdin.as_fd()
+        };
+        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+        let mut watch = Watch { cancel: Some(self.signals.descriptor()), tick: None };
+        gate_runtime::run(
+            &mut self.container,
+            launch,
+            artifact.file.as_fd(),
+            [stdin, stdout.as_fd(), stderr.as_fd()],
+            image.map(|image| image.file.as_fd()),
+            self.options.wall_time,
+            &mut watch,
+        )
+        .map_err(|error| lost(error, self.signals))
+    }
+
+    /// Something that the user should know: the run goes on, but not as well as it could.
+    fn warn(&mut self, message: &str) {
+        let _ = std::io::stderr().write_all(format!("gate: warning: {message}\n").as_bytes());
+    }
+
+    /// Something that only those want to know who want to know everything.
+    fn note(&mut self, message: String) {
+        if self.options.verbose {
+            let _ = std::io::stderr().write_all(format!("gate: {message}\n").as_bytes());
+        }
+        self.timings.notes.push(message);
+    }
+}
+
+/// Prints what an invoked function returned. Fails when nobody reads it.
+fn print_results(report: &Report, invoked: bool) -> std::io::Result<()> {
+    let Verdict::Ended { outcome: Outcome::Returned(values), .. } = &report.verdict else { return Ok(()) };
+    if !invoked || values.is_empty() {
+        return Ok(());
+    }
+    let lines: String = values.iter().map(|value| format!("{}\n", report::value(value))).collect();
+    std::io::stdout().write_all(lines.as_bytes())
+}
+
+fn show_layers(readiness: &Readiness) {
+    let mut lines = String::new();
+    for layer in &readiness.layers {
+        lines.push_str(&format!("gate: isolated by {layer}\n"));
+    }
+    for layer in &readiness.missing {
+        lines.push_str(&format!("gate: not isolated by {layer}\n"));
+    }
+    let _ = std::io::stderr().write_all(lines.as_bytes());
+}
+
+fn show_times(report: &Report, timings: &Timings) {
+    let show = |name: &str, time: Option<Duration>| match time {
+        Some(time) => format!("gate: {name:<34}{:>12.3} ms\n", time.as_secs_f64() * 1000.0),
+        None => String::new(),
+    };
+    let mut lines = String::new();
+    lines.push_str(&show("module read after", timings.read));
+    lines.push_str(&show("container ready after", timings.ready));
+    lines.push_str(&show("compiling", timings.compile));
+    if timings.cached == Some(true) {
+        lines.push_str("gate: compiled module was in the cache\n");
+    }
+    lines.push_str(&show("loading", report.load_time));
+    if let Verdict::Ended { statistics, .. } = &report.verdict {
+        lines.push_str(&show("running", Some(Duration::from_micros(statistics.run_micros))));
+        lines.push_str(&format!(
+            "gate: linear memory {}, output {}, files {}\n",
+            text::bytes(statistics.memory_peak_bytes),
+            text::bytes(statistics.output_bytes),
+            text::bytes(statistics.fs_bytes)
+        ));
+    }
+    if let Some(usage) = report.usage {
+        lines.push_str(&show("processor time, user", Some(Duration::from_micros(usage.user_micros))));
+        lines.push_str(&show("processor time, system", Some(Duration::from_micros(usage.system_micros))));
+        lines.push_str(&format!("gate: resident memory at most {}\n", text::bytes(usage.max_resident_bytes)));
+    }
+    lines.push_str(&show("total", Some(timings.started.elapsed())));
+    let _ = std::io::stderr().write_all(lines.as_bytes());
+}

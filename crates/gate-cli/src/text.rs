@@ -1,0 +1,37 @@
+//! Text for terminals.
+
+/// `text` with everything that could make a terminal do something written out: it comes from a stranger.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\'' | '\\' => safe.push(character),
+            other => safe.extend(other.escape_debug()),
+        }
+    }
+    safe
+}
+
+/// Like [`escaped`], of several lines, which are kept and indented.
+pub(crate) fn escaped_lines(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n  ")
+}
+
+/// A size for people.
+pub(crate) fn bytes(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, escaped_lines};
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(escaped("a\x1b[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(escaped("tab\tnl\n"), "tab\\tnl\\n");
+        assert_eq!(escaped("\u{202e}evil"), "\\u{202e}evil");
+        assert_eq!(escaped("Grüße \"x\" 漢字"), "Grüße \"x\" 漢字");
+        assert_eq!(escaped_lines("a\x07\nb"), "a\\u{7}\n  b");
+    }
+}
