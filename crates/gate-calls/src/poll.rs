@@ -45,6 +45,8 @@ enum Target {
     Absolute { clock: ClockId, time: u64, precision: u64 },
     /// This many nanoseconds from the call.
     Relative(u64),
+    /// A clock that is not to be had here.
+    Processor,
     /// The packet stream has something.
     Read,
     /// The packet stream has room.
@@ -76,7 +78,7 @@ impl Subscription {
         let [f0, f1, ..] = flags.to_le_bytes();
         let absolute = u16::from_le_bytes([f0, f1]) & FLAG_ABSOLUTE != 0;
         let target = match tag {
-            TAG_CLOCK => clock_target(subject, time, precision, absolute)?,
+            TAG_CLOCK => clock_target(subject, time, precision, absolute),
             TAG_READ => match Descriptor::from_number(subject) {
                 Some(Descriptor::Packets) => Target::Read,
                 Some(Descriptor::Nothing | Descriptor::Log) => Target::Mistake(Errno::Perm),
@@ -105,14 +107,14 @@ impl Subscription {
     }
 }
 
-fn clock_target(id: u32, time: u64, precision: u64, absolute: bool) -> Result<Target, Stop> {
-    Ok(match ClockId::from_number(id) {
+fn clock_target(id: u32, time: u64, precision: u64, absolute: bool) -> Target {
+    match ClockId::from_number(id) {
         None => Target::Mistake(Errno::Inval),
-        Some(ClockId::Processor) => return Err(Stop::Trap(Trap::AbiDeficiency)),
+        Some(ClockId::Processor) => Target::Processor,
         Some(_) if time == 0 => Target::Now,
         Some(clock) if absolute => Target::Absolute { clock, time, precision },
         Some(_) => Target::Relative(time),
-    })
+    }
 }
 
 /// What all subscriptions together ask for.
@@ -204,6 +206,7 @@ impl Calls {
                     }
                     plan.limit(nanos);
                 }
+                Target::Processor => return Err(Stop::Trap(Trap::AbiDeficiency)),
             }
         }
         Ok(plan)
@@ -229,6 +232,9 @@ impl Calls {
             Target::Write => outcome.ready.write.then_some((Errno::Success, PACKET_BYTES)),
             Target::Log => Some((Errno::Success, LOG_BYTES)),
             Target::Mistake(errno) => Some((errno, 0)),
+            // Only an event of this call that was stored over a subscription makes one of these. It is too late for the
+            // program to continue elsewhere.
+            Target::Processor => Some((Errno::Inval, 0)),
         })
     }
 }

@@ -237,3 +237,16 @@ fn null_and_wild_pointers() {
         assert_eq!(program.wasi(POLL, &args), expect, "{args:?}");
     }
 }
+
+#[test]
+fn an_event_over_a_subscription_does_not_stop_a_program_that_was_told_something() {
+    let mut program = Program::new();
+    // The last byte of the first event, a zero, becomes the tag of the second subscription, which is one to a clock that
+    // is not to be had then.
+    store(&mut program, &[Sub::Fd(2, 1), Sub::Fd(2, 2)]);
+    let events = SUBSCRIPTIONS + 48 + 8 - 31;
+    assert_eq!(program.wasi(POLL, &[SUBSCRIPTIONS, events, 2, RESULT]), errno(Errno::Success));
+    assert_eq!(program.u32_at(16), 2);
+    let second = &program.memory[usize::try_from(events).unwrap() + 32..][..32];
+    assert_eq!((&second[8..10], second[10]), (&Errno::Inval.number().to_le_bytes()[..], 0));
+}
