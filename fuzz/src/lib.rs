@@ -8,10 +8,24 @@
 pub mod accept;
 pub mod artifact_trailer;
 pub mod driver;
+pub mod fs_image;
+pub mod gate_calls;
+mod host;
+mod memory;
+pub mod packets;
+pub mod wasi_pointers;
+pub mod wire;
 
 /// Takes any bytes, and panics when the code under test is wrong.
 pub type Target = fn(&[u8]);
 
 /// The name and the function of each target.
-pub const TARGETS: &[(&str, Target)] =
-    &[("accept", accept::run), ("artifact_trailer", artifact_trailer::run)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("accept", accept::run),
+    ("artifact_trailer", artifact_trailer::run),
+    ("fs_image", fs_image::run),
+    ("gate_calls", gate_calls::run),
+    ("packets", packets::run),
+    ("wasi_pointers", wasi_pointers::run),
+    ("wire", wire::run),
+];
