@@ -21,16 +21,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-sandbox", &[]),
     ("gate-store", &[]),
     // Execution.
-    ("gate-engine", &["gate-calls", "gate-instrument", "gate-wasi"]),
-    ("gate-worker", &["gate-engine", "gate-sandbox", "gate-wire"]),
+    ("gate-engine", &["gate-instrument"]),
+    ("gate-worker", &["gate-calls", "gate-engine", "gate-instrument", "gate-sandbox", "gate-wasi", "gate-wire"]),
     // Control.
-    ("gate-runtime", &["gate-sandbox", "gate-store", "gate-wire"]),
+    ("gate-runtime", &["gate-sandbox", "gate-wire"]),
     // Programs.
-    ("gate-cli", &["gate-runtime", "gate-store"]),
+    ("gate-cli", &["gate-runtime", "gate-sandbox", "gate-store"]),
     // Support.
     ("gate-testkit", &[]),
-    ("gate-fuzz", &["gate-calls", "gate-engine", "gate-instrument", "gate-store", "gate-wasi", "gate-wire"]),
-    ("gate-xtask", &["gate-store"]),
+    ("gate-fuzz", &["gate-calls", "gate-instrument", "gate-store", "gate-wasi", "gate-wire"]),
+    ("gate-xtask", &["gate-runtime", "gate-store"]),
 ];
 
 /// What every package but one may depend on.
