@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use arbitrary::{Result, Unstructured};
 use gate_abi::errno::Errno;
 use gate_abi::host::Stop;
+use gate_abi::import::WasiFunction;
 use gate_fs::image::Builder;
 use gate_fs::{Backing, Fs, Limits, Stat};
 use gate_wasi::{FUNCTIONS, Function, MAX_FDS, Param, Wasi};
@@ -54,7 +55,7 @@ fn make_calls(data: &[u8], mut done: impl FnMut(&Call, &std::result::Result<Errn
 /// One call and what goes before it.
 #[derive(Debug)]
 struct Call {
-    index: usize,
+    function: &'static Function,
     args: Vec<u64>,
     pokes: Vec<(u32, [u8; 8])>,
     plan: Plan,
@@ -63,25 +64,21 @@ struct Call {
 impl Call {
     fn arbitrary(u: &mut Unstructured<'_>) -> Result<Self> {
         // Files have to be opened often, or else there are none.
-        let mut index = u.choose_index(FUNCTIONS.len())?;
-        if u.ratio(1, 4)? {
-            index = function("path_open");
-        }
+        let open = FUNCTIONS
+            .iter()
+            .find(|function| function.function == WasiFunction::PathOpen)
+            .expect("all are listed");
+        let function = if u.ratio(1, 4)? { open } else { u.choose(FUNCTIONS)? };
         let plan = u.arbitrary()?;
         let pokes = memory::pokes(u)?;
         let mut path_len = 0;
-        let function = &FUNCTIONS[index];
         let args = function.params.iter().map(|param| argument(u, function, param, &mut path_len));
-        Ok(Self { index, args: args.collect::<Result<_>>()?, pokes, plan })
-    }
-
-    fn function(&self) -> &'static Function {
-        &FUNCTIONS[self.index]
+        Ok(Self { function, args: args.collect::<Result<_>>()?, pokes, plan })
     }
 
     fn arg(&self, name: &str) -> u64 {
-        let position = self.function().params.iter().position(|param| param.name == name);
-        self.args[position.unwrap_or_else(|| panic!("{} has no parameter {name}", self.function().name))]
+        let position = self.function.params.iter().position(|param| param.name == name);
+        self.args[position.unwrap_or_else(|| panic!("{} has no parameter {name}", self.function.name))]
     }
 }
 
@@ -128,11 +125,6 @@ fn argument(u: &mut Unstructured<'_>, function: &Function, param: &Param, path_l
     })
 }
 
-/// The index of a function.
-fn function(name: &str) -> usize {
-    FUNCTIONS.iter().position(|function| function.name == name).expect("it is in the list")
-}
-
 /// The image that every program starts from.
 fn image() -> &'static [u8] {
     static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -167,13 +159,13 @@ impl Program {
         for number in [memory::FILE, memory::NEW] {
             let (path, len) = memory::path(number);
             let (rights, result) = (u64::MAX >> 34, memory::result(0));
-            let opened = program.wasi.dispatch(
-                function("path_open"),
+            let opened = program.wasi.call(
+                WasiFunction::PathOpen,
                 &mut program.memory,
                 &mut program.host,
                 &[3, 0, path, len, 1, rights, rights, 0, result],
             );
-            assert_eq!(opened, Some(Ok(Errno::Success)));
+            assert_eq!(opened, Ok(Errno::Success));
         }
         program
     }
@@ -206,8 +198,7 @@ impl Program {
     }
 
     fn dispatch(&mut self, call: &Call) -> std::result::Result<Errno, Stop> {
-        let result = self.wasi.dispatch(call.index, &mut self.memory, &mut self.host, &call.args);
-        result.expect("there is such a function")
+        self.wasi.call(call.function.function, &mut self.memory, &mut self.host, &call.args)
     }
 
     fn image(&self) -> Vec<u8> {
@@ -217,10 +208,10 @@ impl Program {
 
     /// Closes everything: what has no name must be gone then.
     fn close_all(mut self) {
-        let close = function("fd_close");
         for fd in 0..MAX_FDS {
-            let result = self.wasi.dispatch(close, &mut self.memory, &mut self.host, &[fd.into()]);
-            assert!(matches!(result, Some(Ok(Errno::Success | Errno::BadF))), "{result:?}");
+            let result =
+                self.wasi.call(WasiFunction::FdClose, &mut self.memory, &mut self.host, &[fd.into()]);
+            assert!(matches!(result, Ok(Errno::Success | Errno::BadF)), "{result:?}");
         }
         let mut fs = Fs::load(Backing::new(self.image()), LIMITS).expect("it was written");
         let used = (fs.used_bytes(), fs.used_inodes());
@@ -255,7 +246,7 @@ impl Snapshot {
     #[track_caller]
     fn compare(&self, program: &Program, call: &Call) {
         let now = Self::take(program);
-        let name = call.function().name;
+        let name = call.function.name;
         assert!(self.memory == now.memory, "{name}: {call:?} changed memory");
         assert_eq!(self.host, now.host, "{name}: {call:?} transferred something");
         assert_eq!((self.used, &self.stats), (now.used, &now.stats), "{name}: {call:?} changed files");
@@ -264,7 +255,7 @@ impl Snapshot {
 
 /// Where a call may write.
 fn regions(call: &Call, memory: &[u8]) -> Vec<Region> {
-    let results: &[(&str, u64)] = match call.function().name {
+    let results: &[(&str, u64)] = match call.function.name {
         "args_get" => return strings(call, ["argv", "argv_buf"], &ARGUMENTS),
         "environ_get" => return strings(call, ["environ", "environ_buf"], &ENVIRONMENT),
         "args_sizes_get" => &[("argc", 4), ("argv_buf_size", 4)],
@@ -321,7 +312,7 @@ fn every_function_succeeds_sometimes() {
     for _ in 0..5_000 {
         make_calls(&inputs.next_input(), |call, result| {
             if *result == Ok(Errno::Success) {
-                succeeded.insert(call.function().name);
+                succeeded.insert(call.function.name);
             }
         });
     }

@@ -1,8 +1,8 @@
 //! WASI preview 1 over guest memory and an in-memory file system.
 //!
 //! [`Wasi`] is what one program has: arguments, environment, file descriptors, and its [`Fs`]. Each of the 46 functions
-//! is a method with the parameters it has in WebAssembly; [`for_each_function!`] lists them for glue, and
-//! [`Wasi::dispatch`] calls them by number.
+//! is a method with the parameters it has in WebAssembly; [`FUNCTIONS`] lists them, and [`Wasi::call`] calls them with
+//! arguments as they come from an engine.
 //!
 //! Semantics are those of the WASI documents, and of POSIX where these are silent. What is decided here:
 //!

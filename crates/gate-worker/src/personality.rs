@@ -97,8 +97,7 @@ impl gate_engine::Calls for ProgramCalls {
         match (&mut self.kind, function) {
             (Kind::Gate(calls), function) => calls.dispatch(function, arguments, memory, &mut self.host),
             (Kind::Wasi(wasi), Function::Wasi(function)) => wasi
-                .dispatch(function as usize, memory, &mut self.host, arguments)
-                .unwrap_or(Err(Stop::Trap(gate_abi::trap::Trap::InternalError)))
+                .call(function, memory, &mut self.host, arguments)
                 .map(|errno| Some(u32::from(errno.number()))),
             // Loading refused every other combination.
             (Kind::Wasi(_), Function::GateFd | Function::GateIo) => {

@@ -1,5 +1,7 @@
 //! Tests of the list of functions.
 
+use gate_abi::import::{ValType, WasiFunction};
+
 use super::{FUNCTIONS, Function};
 
 #[test]
@@ -68,4 +70,19 @@ fn signatures_are_those_of_the_documents() {
     let got: Vec<String> =
         FUNCTIONS.iter().map(|function| format!("{} {}", function.name, types(function))).collect();
     assert_eq!(got, SIGNATURES);
+}
+
+/// What loading compares imports with is what calls expect.
+#[test]
+fn the_list_is_that_of_the_imports() {
+    let functions: Vec<WasiFunction> = FUNCTIONS.iter().map(|function| function.function).collect();
+    assert_eq!(functions, WasiFunction::ALL);
+    for function in FUNCTIONS {
+        assert_eq!(function.name, function.function.name());
+        let wide: Vec<bool> = function.params.iter().map(|param| param.wide).collect();
+        let signature = function.function.signature();
+        let expect: Vec<bool> = signature.params.iter().map(|param| *param == ValType::I64).collect();
+        assert_eq!(wide, expect, "{}", function.name);
+        assert_eq!(function.returns.then_some(ValType::I32), signature.result, "{}", function.name);
+    }
 }

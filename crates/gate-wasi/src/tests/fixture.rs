@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gate_abi::errno::Errno;
 use gate_abi::host::{Clock, Host, Interest, Readiness, Stop, Stream, StreamError, StreamKind};
+use gate_abi::import::WasiFunction;
 use gate_fs::{Fs, Limits};
 
 use crate::Wasi;
@@ -169,9 +170,9 @@ impl Program {
 
     /// Calls a function by name.
     pub(super) fn try_call(&mut self, name: &str, args: &[u64]) -> Result<Errno, Stop> {
-        let index = crate::FUNCTIONS.iter().position(|function| function.name == name).unwrap();
-        assert_eq!(crate::FUNCTIONS[index].params.len(), args.len(), "arguments of {name}");
-        self.wasi.dispatch(index, &mut self.memory, &mut self.host, args).unwrap()
+        let function = WasiFunction::from_name(name).unwrap();
+        assert_eq!(function.signature().params.len(), args.len(), "arguments of {name}");
+        self.wasi.call(function, &mut self.memory, &mut self.host, args)
     }
 
     /// Calls a function that returns.
