@@ -25,8 +25,8 @@ fn the_file_holds_the_bytes_and_cannot_grow() {
     let region = Region::new(65536).unwrap();
     region.grow_to(65536).unwrap();
     // SAFETY: nothing else uses the region.
-    unsafe { region.bytes_mut() }
-    [10] = 42;
+    let bytes = unsafe { region.bytes_mut() };
+    bytes[10] = 42;
     let file = region.file().unwrap();
     let mut buffer = [0; 1];
     assert_eq!(rustix::io::pread(file, &mut buffer, 10).unwrap(), 1);
