@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use gate_runtime::{
     Artifact, Compilation, CompileLimits, Compiled, Container, ContainerError, ContainerOptions, Entry,
-    Launch, Limits, Outcome, Readiness, RefusalKind, Report, Tier, Verdict, Watch,
+    Given, Launch, Limits, Outcome, Readiness, RefusalKind, Report, Tier, Verdict, Watch,
 };
 use gate_store::{Cache, Key, Lookup, Miss};
 
@@ -343,10 +343,12 @@ impl Workshop<'_> {
                 "compiling module {name} takes more than {} (--compile-time)",
                 humantime::format_duration(self.options.compile_time)
             ))),
-            Compilation::Crashed(crash) => Err(Failure::refused(format!(
-                "compiling module {name} failed: the compiler's process was {crash}; it may need more than {} \
-                 (--compile-memory)",
+            Compilation::Crashed(crash) if crash.is_out_of_memory() => Err(Failure::refused(format!(
+                "compiling module {name} takes more than {} of memory (--compile-memory)",
                 text::bytes(self.options.compile_memory)
+            ))),
+            Compilation::Crashed(crash) => Err(Failure::refused(format!(
+                "compiling module {name} failed: the compiler's process was {crash}"
             ))),
             Compilation::Failed { message } => {
                 Err(Failure::host(&anyhow::anyhow!("cannot compile: {}", text::escaped(&message))))
@@ -370,16 +372,14 @@ impl Workshop<'_> {
         };
         let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
         let mut watch = Watch { cancel: Some(self.signals.descriptor()), tick: None };
-        gate_runtime::run(
-            &mut self.container,
-            launch,
-            artifact.file.as_fd(),
-            [stdin, stdout.as_fd(), stderr.as_fd()],
-            image.map(|image| image.file.as_fd()),
-            self.options.wall_time,
-            &mut watch,
-        )
-        .map_err(|error| lost(error, self.signals))
+        let given = Given {
+            artifact: artifact.file.as_fd(),
+            streams: [stdin, stdout.as_fd(), stderr.as_fd()],
+            image: image.map(|image| image.file.as_fd()),
+            wall_time: self.options.wall_time,
+        };
+        gate_runtime::run(&mut self.container, launch, &given, &mut watch)
+            .map_err(|error| lost(error, self.signals))
     }
 
     /// Something that the user should know: the run goes on, but not as well as it could.

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use gate_sandbox::channel::{ChannelError, MAX_MESSAGE_BYTES};
+use gate_sandbox::channel::ChannelError;
 use gate_sandbox::memfd::{self, Seals};
 use gate_wire::container::{End, Role, Usage};
 use gate_wire::worker::{Event, RefusalKind, Request, Tier};
@@ -89,17 +89,18 @@ pub fn compile(
     let request =
         Request::Compile { tier, threads: limits.threads.max(1), memory_bytes: limits.memory_bytes };
     let bytes = request.encode().expect("the message is short");
-    match process.socket.send(&bytes, &[module.as_fd()]) {
+    match process.socket().send(&bytes, &[module.as_fd()]) {
         // A process that has closed its socket has ended, and how is known below.
         Ok(()) | Err(ChannelError::Closed) => {}
         Err(source) => return Err(ContainerError::Channel { source }),
     }
     loop {
-        let descriptors = [(process.socket.as_fd(), PollFlags::IN), (container.descriptor()?, PollFlags::IN)];
+        let descriptors =
+            [(process.socket().as_fd(), PollFlags::IN), (container.descriptor()?, PollFlags::IN)];
         let woken =
             watch.wait(&descriptors, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
         let gave_up = match woken {
-            Woken::Ready(_) => None,
+            Woken::Ready => None,
             Woken::Deadline => Some(Compilation::TimeLimit),
             Woken::Cancelled => Some(Compilation::Cancelled),
         };
@@ -107,37 +108,31 @@ pub fn compile(
             container.kill(&process)?;
             return Ok(gave_up);
         }
-        let mut end = container.take_end(process.id)?;
-        if let Some(result) = answer(&process, &mut end)? {
+        // Before its last message is taken: whoever has ended says nothing more.
+        container.pump()?;
+        if let Some(result) = answer(container, &process)? {
             return Ok(result);
         }
-        if let Some((end, usage)) = end {
+        if let Some((end, usage)) = process.ending() {
             return Ok(Compilation::Crashed(Crash::new(end, usage)));
         }
     }
 }
 
 /// What the compiler has said, if it has.
-fn answer(process: &Process, end: &mut Option<(End, Usage)>) -> Result<Option<Compilation>, ContainerError> {
-    let mut buffer = vec![0; MAX_MESSAGE_BYTES];
-    let mut received = match process.socket.try_recv(&mut buffer) {
-        Ok(received) => received,
-        Err(ChannelError::WouldBlock | ChannelError::Closed) => return Ok(None),
-        Err(source) => return Err(ContainerError::Channel { source }),
-    };
+fn answer(container: &mut Container, process: &Process) -> Result<Option<Compilation>, ContainerError> {
+    let Some(mut message) = container.hear(process)? else { return Ok(None) };
     // A hostile module may have taken over who says this: nonsense is its crash, not an error of ours.
-    let nonsense = |end: &Option<(End, Usage)>| {
-        let (end, usage) = end.unwrap_or((End::Exited(0), Usage::default()));
+    let nonsense = || {
+        let (end, usage) = process.ending().unwrap_or((End::Exited(0), Usage::default()));
         Ok(Some(Compilation::Crashed(Crash::new(end, usage))))
     };
-    let Ok(event) = Event::decode(&buffer[..received.len], received.descriptors.len()) else {
-        return nonsense(end);
-    };
+    let Ok(event) = Event::decode(message.bytes, message.descriptors.len()) else { return nonsense() };
     match event {
         Event::Compiled { artifact_bytes, module_bytes, functions, validate_micros, compile_micros } => {
-            let Some(file) = received.descriptors.pop() else { return nonsense(end) };
+            let Some(file) = message.descriptors.pop() else { return nonsense() };
             if memfd::verify(&file, Seals::Content).ok() != Some(artifact_bytes) {
-                return nonsense(end);
+                return nonsense();
             }
             Ok(Some(Compilation::Done(Compiled {
                 artifact: Artifact { file, bytes: artifact_bytes },
@@ -149,6 +144,6 @@ fn answer(process: &Process, end: &mut Option<(End, Usage)>) -> Result<Option<Co
         }
         Event::Refused { kind, message } => Ok(Some(Compilation::Refused { kind, message })),
         Event::Failed { message } => Ok(Some(Compilation::Failed { message })),
-        Event::Running { .. } | Event::Finished { .. } => nonsense(end),
+        Event::Running { .. } | Event::Finished { .. } => nonsense(),
     }
 }

@@ -1,11 +1,12 @@
 //! A container, from this side: a process of the `gate-runtime` program, and the socket to its zygote.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
@@ -96,15 +97,20 @@ pub struct Container {
     control: Option<Channel>,
     buffer: Vec<u8>,
     next_id: u32,
-    ended: VecDeque<(ProcessId, End, Usage)>,
+    /// The processes whose end was not told yet, and where to put it for those that still care.
+    processes: BTreeMap<ProcessId, Weak<Ending>>,
 }
 
-/// A process in a container.
+/// How a process ended, once that is known.
+type Ending = OnceLock<(End, Usage)>;
+
+/// A process in a container. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
-    pub(crate) id: ProcessId,
-    pub(crate) socket: Channel,
+    id: ProcessId,
+    socket: Channel,
     pidfd: OwnedFd,
+    ending: Arc<Ending>,
 }
 
 impl Process {
@@ -113,6 +119,31 @@ impl Process {
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+
+    /// Where it talks to us.
+    pub(crate) fn socket(&self) -> &Channel {
+        &self.socket
+    }
+
+    /// How it ended, if [`Container::pump`] has heard of that.
+    pub(crate) fn ending(&self) -> Option<(End, Usage)> {
+        self.ending.get().copied()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ending.get().is_none() {
+            // Nobody watches over it any more. An error means that it has ended, or that its container has.
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// What a process has said.
+pub(crate) struct Message<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
 impl Container {
@@ -156,7 +187,7 @@ impl Container {
             control: Some(ours),
             buffer: vec![0; MAX_MESSAGE_BYTES],
             next_id: 0,
-            ended: VecDeque::new(),
+            processes: BTreeMap::new(),
         })
     }
 
@@ -183,13 +214,18 @@ impl Container {
         self.send(&Request::Prefork { count })
     }
 
-    /// Starts a process.
+    /// Starts a process. Waits until it is forked, which takes less than a millisecond where there is room for it.
     ///
     /// # Errors
     /// [`ContainerError::Fork`] when there can be no more; others when the container has ended.
-    pub fn start_process(&mut self, role: Role, watch: &mut Watch<'_>) -> Result<Process, ContainerError> {
-        let id = ProcessId(self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
+    pub(crate) fn start_process(
+        &mut self,
+        role: Role,
+        watch: &mut Watch<'_>,
+    ) -> Result<Process, ContainerError> {
+        let id = self.unused_id();
+        let ending = Arc::new(Ending::new());
+        self.processes.insert(id, Arc::downgrade(&ending));
         self.send(&Request::Start { id, role })?;
         loop {
             let (event, descriptors) = self.receive(watch, FORK_TIMEOUT)?;
@@ -201,12 +237,24 @@ impl Container {
                     };
                     let socket =
                         Channel::from_fd(socket).map_err(|source| ContainerError::Channel { source })?;
-                    return Ok(Process { id, socket, pidfd });
+                    return Ok(Process { id, socket, pidfd, ending });
                 }
                 Event::Failed { id: failed, errno } if failed == id => {
+                    self.processes.remove(&id);
                     return Err(ContainerError::Fork { source: io::Error::from_raw_os_error(errno) });
                 }
                 event => self.note(event)?,
+            }
+        }
+    }
+
+    /// A name that no living process has.
+    fn unused_id(&mut self) -> ProcessId {
+        loop {
+            let id = ProcessId(self.next_id);
+            self.next_id = self.next_id.wrapping_add(1);
+            if !self.processes.contains_key(&id) {
+                return id;
             }
         }
     }
@@ -219,39 +267,58 @@ impl Container {
         self.send(&Request::Kill { id: process.id })
     }
 
-    /// The end of `id`, if it is known already or can be read without waiting.
-    pub(crate) fn take_end(&mut self, id: ProcessId) -> Result<Option<(End, Usage)>, ContainerError> {
+    /// Takes what the zygote has told, without waiting: afterwards it is known which processes have ended.
+    ///
+    /// # Errors
+    /// When the container has ended, and everything in it.
+    pub fn pump(&mut self) -> Result<(), ContainerError> {
         loop {
-            if let Some(position) = self.ended.iter().position(|(ended, ..)| *ended == id) {
-                return Ok(self.ended.remove(position).map(|(_, end, usage)| (end, usage)));
-            }
             let Some(control) = &self.control else { return Err(self.lost()) };
             match control.try_recv(&mut self.buffer) {
                 Ok(received) => {
                     let event = Event::decode(&self.buffer[..received.len], received.descriptors.len())?;
                     self.note(event)?;
                 }
-                Err(ChannelError::WouldBlock) => return Ok(None),
+                Err(ChannelError::WouldBlock) => return Ok(()),
                 Err(ChannelError::Closed) => return Err(self.lost()),
                 Err(source) => return Err(ContainerError::Channel { source }),
             }
         }
     }
 
-    /// Readable when there is something for [`Container::take_end`].
-    pub(crate) fn descriptor(&self) -> Result<BorrowedFd<'_>, ContainerError> {
+    /// Readable when there is something for [`Container::pump`].
+    ///
+    /// # Errors
+    /// When the container has ended.
+    pub fn descriptor(&self) -> Result<BorrowedFd<'_>, ContainerError> {
         match &self.control {
             Some(control) => Ok(control.as_fd()),
             None => Err(ContainerError::Ended { how: "it was given up".to_owned() }),
         }
     }
 
+    /// Takes one message of `process` if there is one, without waiting.
+    pub(crate) fn hear(&mut self, process: &Process) -> Result<Option<Message<'_>>, ContainerError> {
+        match process.socket.try_recv(&mut self.buffer) {
+            Ok(received) => {
+                Ok(Some(Message { bytes: &self.buffer[..received.len], descriptors: received.descriptors }))
+            }
+            Err(ChannelError::WouldBlock | ChannelError::Closed) => Ok(None),
+            Err(source) => Err(ContainerError::Channel { source }),
+        }
+    }
+
     fn note(&mut self, event: Event) -> Result<(), ContainerError> {
         match event {
             Event::Ended { id, end, usage } => {
-                self.ended.push_back((id, end, usage));
+                if let Some(ending) = self.processes.remove(&id).and_then(|ending| ending.upgrade()) {
+                    let _ = ending.set((end, usage));
+                }
                 Ok(())
             }
+            // Whoever asked for it has given up waiting. It ends when its socket is closed, which it just was.
+            Event::Started { id } if self.processes.contains_key(&id) => Ok(()),
+            Event::Failed { id, .. } if self.processes.remove(&id).is_some() => Ok(()),
             Event::NotReady { message } => Err(ContainerError::Ended { how: message }),
             Event::Ready { .. } | Event::Started { .. } | Event::Failed { .. } => {
                 Err(ContainerError::Protocol(DecodeError::Kind { kind: 0 }))
@@ -278,7 +345,7 @@ impl Container {
             .wait(&[(control.as_fd(), PollFlags::IN)], Some(Instant::now() + timeout))
             .map_err(|source| ContainerError::Wait { source })?;
         match woken {
-            Woken::Ready(_) => {}
+            Woken::Ready => {}
             Woken::Deadline => return Err(ContainerError::Timeout { seconds: timeout.as_secs() }),
             Woken::Cancelled => return Err(ContainerError::Cancelled),
         }

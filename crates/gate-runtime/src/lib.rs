@@ -1,8 +1,8 @@
 //! Starts containers and supervises the programs in them.
 //!
 //! This is the trusted side. A [`Container`] is a process of the `gate-runtime` program and all that it forks.
-//! [`compile()`] has a module compiled in one, [`run()`] has a program run. What comes back is a value, whatever the
-//! program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
+//! [`compile()`] has a module compiled in one, [`run()`] has a program run; an [`Instance`] is one of many programs that
+//! run at once. What comes back is a value, whatever the program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
 //!
 //! ```text
 //!                 Container::start      wait_ready
@@ -16,13 +16,15 @@
 
 mod compile;
 mod container;
+mod instance;
 mod packets;
 mod run;
 mod watch;
 
 pub use compile::{Artifact, Compilation, CompileLimits, Compiled, compile};
 pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
-pub use run::{Crash, Limit, Report, Verdict, run};
+pub use instance::Instance;
+pub use run::{Crash, Given, Limit, Report, Verdict, run};
 pub use watch::Watch;
 
 pub use gate_wire::container::Usage;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// One program's packets.
+#[derive(Debug)]
 pub(crate) struct Packets {
     socket: OwnedFd,
     services: NoServices,

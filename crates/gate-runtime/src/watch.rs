@@ -1,5 +1,6 @@
 //! Waiting for what a process says, for its end, for a deadline, and for whoever wants it all to stop.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -22,32 +23,43 @@ impl std::fmt::Debug for Watch<'_> {
 /// Why a wait came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// One of the descriptors is ready, or was closed: which of them are.
-    Ready(u8),
+    /// One of the descriptors is ready, or was closed.
+    Ready,
     /// The deadline came.
     Deadline,
     /// Somebody wants an end.
     Cancelled,
 }
 
-/// The most descriptors to wait for at once, besides that for cancelling.
-const MAX_DESCRIPTORS: usize = 4;
-
 impl Watch<'_> {
-    /// Waits until one of `descriptors` is ready for what is asked of it. The bits of [`Woken::Ready`] stand for their
-    /// positions.
+    /// Waits until one of `descriptors` is ready for what is asked of it.
     pub(crate) fn wait(
         &mut self,
         descriptors: &[(BorrowedFd<'_>, PollFlags)],
         deadline: Option<Instant>,
-    ) -> std::io::Result<Woken> {
-        debug_assert!(descriptors.len() <= MAX_DESCRIPTORS, "there is a bit for each");
+    ) -> io::Result<Woken> {
+        self.wait_or(self.cancel, descriptors, deadline)
+    }
+
+    /// Likewise, but not to be cancelled: for ends that are certain to come.
+    pub(crate) fn wait_for_certain(
+        &mut self,
+        descriptors: &[(BorrowedFd<'_>, PollFlags)],
+        deadline: Option<Instant>,
+    ) -> io::Result<Woken> {
+        self.wait_or(None, descriptors, deadline)
+    }
+
+    fn wait_or(
+        &mut self,
+        cancel: Option<BorrowedFd<'_>>,
+        descriptors: &[(BorrowedFd<'_>, PollFlags)],
+        deadline: Option<Instant>,
+    ) -> io::Result<Woken> {
+        let mut fds: Vec<PollFd<'_>> =
+            descriptors.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        fds.extend(cancel.map(|cancel| PollFd::from_borrowed_fd(cancel, PollFlags::IN)));
         loop {
-            let mut fds: Vec<PollFd<'_>> =
-                descriptors.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
-            if let Some(cancel) = self.cancel {
-                fds.push(PollFd::from_borrowed_fd(cancel, PollFlags::IN));
-            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let until_tick = self.tick.as_ref().map(|(period, _)| *period);
             let timeout = match (left, until_tick) {
@@ -60,17 +72,11 @@ impl Watch<'_> {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
-            if self.cancel.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
+            if cancel.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
                 return Ok(Woken::Cancelled);
             }
             if count > 0 {
-                let bits = fds
-                    .iter()
-                    .take(descriptors.len())
-                    .enumerate()
-                    .filter(|(_, fd)| !fd.revents().is_empty())
-                    .fold(0, |bits, (position, _)| bits | 1 << position);
-                return Ok(Woken::Ready(bits));
+                return Ok(Woken::Ready);
             }
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(Woken::Deadline);
