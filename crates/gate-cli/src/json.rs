@@ -15,7 +15,7 @@ pub(crate) struct Document {
     /// reached a limit, or its process was ended. `"refused"`: it did not start. `"cancelled"`: by a signal to gate.
     /// `"failed"`: the host could not run it.
     pub(crate) state: &'static str,
-    /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"SIGNAL"`, `"FORBIDDEN_SYSTEM_CALL"`,
+    /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"OUT_OF_MEMORY"`, `"SIGNAL"`, `"FORBIDDEN_SYSTEM_CALL"`,
     /// `"INVALID_MODULE"`, `"UNSUPPORTED_FEATURE"`, `"UNKNOWN_IMPORT"`, `"LIMIT"`, `"ENTRY"`.
     pub(crate) cause: Option<String>,
     /// What the program passed to `proc_exit`, or 0 or 1 for what its entry function returned.
@@ -187,6 +187,7 @@ fn state_and_cause(verdict: &Verdict) -> (&'static str, Option<String>) {
         Verdict::Limit(Limit::WallTime) => named("killed", "WALL_TIME"),
         Verdict::Violation(_) => named("killed", "ABI_VIOLATION"),
         Verdict::Crashed(crash) if crash.is_forbidden_call() => named("killed", "FORBIDDEN_SYSTEM_CALL"),
+        Verdict::Crashed(crash) if crash.is_out_of_memory() => named("killed", "OUT_OF_MEMORY"),
         Verdict::Crashed(_) => named("killed", "SIGNAL"),
         Verdict::Failed { .. } => ("failed", None),
         Verdict::Cancelled => ("cancelled", None),

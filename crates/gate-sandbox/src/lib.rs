@@ -17,6 +17,7 @@
 //!
 //! **Invariant:** nothing here weakens a layer silently. What is missing is an error, or a value the caller must look at.
 
+pub mod allocator;
 pub mod cgroup;
 pub mod channel;
 pub mod container;

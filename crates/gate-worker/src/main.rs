@@ -24,6 +24,11 @@ mod zygote;
 
 use std::process::ExitCode;
 
+use gate_sandbox::allocator::EndWhenExhausted;
+
+#[global_allocator]
+static ALLOCATOR: EndWhenExhausted = EndWhenExhausted;
+
 fn main() -> ExitCode {
     match arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments::Command::Container(options)) => creator::run(options),
