@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: runs a target of `gate-fuzz`, which is a program of its own, as targets may need the engine.
+//! `cargo xtask fuzz`: runs a target of `gate-fuzz`. That is a program of its own, so that only it and what it tests is built.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
