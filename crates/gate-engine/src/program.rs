@@ -196,7 +196,7 @@ impl Program {
             has_names: false,
             has_debug_lines: false,
         };
-        let facts = Facts { outline, personality, functions, memory: artifact.memory };
+        let facts = Facts { outline, personality, imported: functions, memory: artifact.memory };
         Ok(Self { engine, module, facts, regions, limits })
     }
 
@@ -224,7 +224,7 @@ impl Program {
         store.limiter(|state| &mut state.limiter);
         let imports: Vec<Extern> = self
             .facts
-            .functions
+            .imported
             .iter()
             .map(|function| import_function(&mut store, *function).into())
             .collect();

@@ -14,7 +14,7 @@ pub struct Facts {
     /// Which set of functions it runs with.
     pub personality: Personality,
     /// The function that each import is, in the order of [`Outline::imports`].
-    pub functions: Vec<Function>,
+    pub imported: Vec<Function>,
     /// The index of the memory that imported functions read and write, if the module has one: of a WASI program the one
     /// it exports as `memory`, otherwise and by default the first.
     pub memory: Option<u32>,

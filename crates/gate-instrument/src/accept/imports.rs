@@ -46,7 +46,7 @@ pub(super) fn resolve(outline: Outline) -> Result<Facts, Refusal> {
     {
         return Err(Refusal::NoMemory { function: function.name() });
     }
-    Ok(Facts { outline, personality, functions: imported, memory })
+    Ok(Facts { outline, personality, imported, memory })
 }
 
 fn resolve_one(personality: Personality, import: &Import) -> Result<Function, ImportError> {

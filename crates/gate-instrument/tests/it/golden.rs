@@ -80,7 +80,7 @@ fn describe(path: &Path, input: &str) -> String {
 }
 
 fn write_facts(output: &mut String, facts: &Facts) {
-    for (import, function) in facts.outline.imports.iter().zip(&facts.functions) {
+    for (import, function) in facts.outline.imports.iter().zip(&facts.imported) {
         write!(output, "\nimport {}.{} = {function:?}", import.module, import.field).unwrap();
     }
     for export in &facts.outline.exports {
