@@ -56,8 +56,8 @@ fn run(name: &str, target: Target, duration: Duration, seed: u64) -> Result<Exit
     let seeds = seeds(&directory.join("seeds").join(name))?;
     eprintln!("{name}: {} s, seed {seed}, {} inputs to start from", duration.as_secs(), seeds.len());
 
-    // A stack overflow or an abort cannot be caught, so each input is on file while it is run.
-    let running_path = artifacts.join(format!("{name}-running"));
+    // A stack overflow or an abort cannot be caught, so each input is on file while it is run. Several of us may run.
+    let running_path = artifacts.join(format!("{name}-running-{}", std::process::id()));
     let running =
         File::create(&running_path).with_context(|| format!("cannot create {}", running_path.display()))?;
     let mut failure = None;

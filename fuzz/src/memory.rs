@@ -201,7 +201,8 @@ pub(crate) fn written_inside(before: &[u8], after: &[u8], regions: &[Region], ca
             expect[start..end].copy_from_slice(&after[start..end]);
         }
     }
-    if let Some(at) = (0..after.len()).find(|at| expect[*at] != after[*at]) {
+    if expect != after {
+        let at = (0..after.len()).find(|at| expect[*at] != after[*at]).unwrap_or_default();
         panic!("{call:?} wrote to {at:#x}, which is in none of {regions:x?}");
     }
 }

@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         && arguments.input.is_none()
         && let Some(name) = &arguments.name
     {
-        eprintln!("the fuzzer died ({result}); the input it died of is fuzz/artifacts/{name}-running");
+        eprintln!(
+            "the fuzzer died ({result}); the input it died of is the newest fuzz/artifacts/{name}-running-*"
+        );
     }
     Ok(exit_code(result))
 }
