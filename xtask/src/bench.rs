@@ -1,25 +1,63 @@
-//! `cargo xtask bench`: ratios of two things measured in one run.
+//! `cargo xtask bench`: what is promised, measured.
 //!
 //! Absolute times say more about the machine than about us, and two runs more about what else it did. So a bench runs
-//! its subject and a baseline in turn, and what counts is the ratio of the two.
+//! its subject and a baseline in turn, and what counts is the ratio of the two, round by round. Where a number was
+//! promised the median must keep the promise.
+//!
+//! The baseline is mostly the `wasmtime` program ([`reference`]), which runs the same code without isolation.
 
+mod commands;
+mod compile;
+mod compute;
+mod density;
+mod reference;
+mod start;
+mod stdout;
 mod store;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-/// A ratio that we care about. Add one by writing a module and putting it into [`BENCHES`].
+/// Something that we care about. Add one by writing a module and putting it into [`BENCHES`].
 struct Bench {
     name: &'static str,
-    /// What is divided by what.
-    about: &'static str,
-    /// Measures it, round by round.
-    run: fn() -> Result<Vec<Round>>,
+    run: fn() -> Result<Vec<Figure>>,
 }
 
-const BENCHES: &[Bench] = &[Bench { name: "store-get", about: store::ABOUT, run: store::get }];
+const BENCHES: &[Bench] = &[
+    Bench { name: "store-get", run: store::run },
+    Bench { name: "start", run: start::run },
+    Bench { name: "compute", run: compute::run },
+    Bench { name: "stdout", run: stdout::run },
+    Bench { name: "density", run: density::run },
+    Bench { name: "compile", run: compile::run },
+];
+
+/// A line of the table.
+struct Figure {
+    /// What was measured: for a ratio, what is divided by what.
+    what: String,
+    unit: Unit,
+    /// A value for each round, or for each of the things measured at once.
+    values: Vec<f64>,
+    target: Option<Target>,
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Ratio,
+    Millis,
+    Kibibytes,
+}
+
+/// What was promised of the median.
+#[derive(Clone, Copy)]
+enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+}
 
 /// One measurement of both sides.
 struct Round {
@@ -27,31 +65,94 @@ struct Round {
     baseline: Duration,
 }
 
-/// Runs the benches called `names` (all if there are none) and prints a line for each.
+/// Runs the benches called `names` (all if there are none) and prints a line for each figure. Fails when a promise is
+/// not kept.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let known = || BENCHES.iter().map(|bench| bench.name).collect::<Vec<_>>().join(", ");
     if let Some(unknown) = names.iter().find(|name| BENCHES.iter().all(|bench| bench.name != **name)) {
         bail!("no bench is called {unknown:?}; there are: {}", known());
     }
-    eprintln!("{:<16}{:>8}{:>18}  what", "bench", "median", "10 % to 90 %");
-    for bench in
-        BENCHES.iter().filter(|bench| names.is_empty() || names.iter().any(|name| name == bench.name))
-    {
-        let rounds = (bench.run)()?;
-        let mut ratios: Vec<f64> =
-            rounds.iter().map(|round| round.subject.as_secs_f64() / round.baseline.as_secs_f64()).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        eprintln!(
-            "{:<16}{:>8.3}{:>9.3}{:>9.3}  {} ({} rounds)",
-            bench.name,
-            percentile(&ratios, 50),
-            percentile(&ratios, 10),
-            percentile(&ratios, 90),
-            bench.about,
-            ratios.len(),
-        );
+    eprintln!("{}", heading());
+    let mut kept = true;
+    for bench in BENCHES {
+        if !names.is_empty() && !names.iter().any(|name| name == bench.name) {
+            continue;
+        }
+        let figures = (bench.run)().with_context(|| format!("bench {} failed", bench.name))?;
+        for mut figure in figures {
+            figure.values.sort_unstable_by(f64::total_cmp);
+            eprintln!("{}", figure.line(bench.name));
+            kept &= figure.kept() != Some(false);
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn heading() -> String {
+    format!(
+        "{:<11}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}        what",
+        "bench", "median", "least", "10 %", "90 %", "most", "target"
+    )
+}
+
+impl Figure {
+    /// The ratios of `rounds`.
+    fn ratio(what: impl Into<String>, rounds: &[Round], target: Option<Target>) -> Self {
+        let ratio = |round: &Round| round.subject.as_secs_f64() / round.baseline.as_secs_f64();
+        Self { what: what.into(), unit: Unit::Ratio, values: rounds.iter().map(ratio).collect(), target }
+    }
+
+    /// Times.
+    fn times(
+        what: impl Into<String>,
+        times: impl IntoIterator<Item = Duration>,
+        target: Option<Target>,
+    ) -> Self {
+        let values = times.into_iter().map(|time| time.as_secs_f64() * 1e3).collect();
+        Self { what: what.into(), unit: Unit::Millis, values, target }
+    }
+
+    /// How long both sides took: what a ratio does not say.
+    fn both(subject: &str, baseline: &str, rounds: &[Round]) -> [Self; 2] {
+        [
+            Self::times(subject, rounds.iter().map(|round| round.subject), None),
+            Self::times(baseline, rounds.iter().map(|round| round.baseline), None),
+        ]
+    }
+
+    /// Whether the promise is kept, if there is one. `values` are sorted.
+    fn kept(&self) -> Option<bool> {
+        let median = percentile(&self.values, 50);
+        match self.target? {
+            Target::AtMost(limit) => Some(median <= limit),
+            Target::AtLeast(limit) => Some(median >= limit),
+        }
+    }
+
+    /// The line of the table. `values` are sorted.
+    fn line(&self, bench: &str) -> String {
+        let unit = match self.unit {
+            Unit::Ratio => "",
+            Unit::Millis => " (ms)",
+            Unit::Kibibytes => " (KiB)",
+        };
+        let mut line = format!("{bench:<11}");
+        for percent in [50, 0, 10, 90, 100] {
+            line += &format!("{:>9.3}", percentile(&self.values, percent));
+        }
+        let target = match self.target {
+            Some(Target::AtMost(limit)) => format!("≤ {limit}"),
+            Some(Target::AtLeast(limit)) => format!("≥ {limit}"),
+            None => String::new(),
+        };
+        let result = match self.kept() {
+            Some(true) => "kept",
+            Some(false) => "MISSED",
+            None => "",
+        };
+        line += &format!("{target:>10} {result:<6} {}{unit}, {} values", self.what, self.values.len());
+        line
+    }
 }
 
 /// Measures `subject` and `baseline` in turn, `rounds` times, after one round that does not count.
@@ -60,13 +161,23 @@ fn measure(
     mut subject: impl FnMut() -> Result<()>,
     mut baseline: impl FnMut() -> Result<()>,
 ) -> Result<Vec<Round>> {
+    let timed = |work: &mut dyn FnMut() -> Result<()>| {
+        let start = Instant::now();
+        work()?;
+        Ok(start.elapsed())
+    };
+    measure_own(rounds, || timed(&mut subject), || timed(&mut baseline))
+}
+
+/// Likewise, for sides that know themselves how long what counts of them took.
+fn measure_own(
+    rounds: usize,
+    mut subject: impl FnMut() -> Result<Duration>,
+    mut baseline: impl FnMut() -> Result<Duration>,
+) -> Result<Vec<Round>> {
     let mut measured = Vec::new();
     for _ in 0..=rounds {
-        let start = Instant::now();
-        subject()?;
-        let between = Instant::now();
-        baseline()?;
-        measured.push(Round { subject: between - start, baseline: between.elapsed() });
+        measured.push(Round { subject: subject()?, baseline: baseline()? });
     }
     measured.remove(0);
     Ok(measured)
@@ -76,6 +187,12 @@ fn measure(
 fn percentile(values: &[f64], percent: usize) -> f64 {
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The geometric mean.
+fn geometric_mean(values: &[f64]) -> f64 {
+    let (sum, count) = values.iter().fold((0.0, 0.0), |(sum, count), value| (sum + value.ln(), count + 1.0));
+    (sum / count).exp()
 }
 
 #[cfg(test)]

@@ -5,14 +5,12 @@ use std::io::Read;
 use anyhow::{Result, bail};
 use gate_store::{Cache, Key, Lookup};
 
-use super::{Round, measure};
-
-pub(super) const ABOUT: &str = "get of an 8 MiB artifact (checked) / reading its file";
+use super::{Figure, measure};
 
 const ARTIFACT_BYTES: usize = 8 << 20;
 
 /// Gets an artifact, against reading the file that it is in.
-pub(super) fn get() -> Result<Vec<Round>> {
+pub(super) fn run() -> Result<Vec<Figure>> {
     let directory = tempfile::tempdir()?;
     let cache = Cache::open(&directory.path().join("artifacts"), 1 << 30)?;
     let key = Key::from_bytes([1; 32]);
@@ -24,7 +22,7 @@ pub(super) fn get() -> Result<Vec<Round>> {
     };
     let mut file = lookup()?.file;
     let mut chunk = vec![0; 64 << 10];
-    measure(
+    let rounds = measure(
         50,
         || lookup().map(drop),
         || {
@@ -32,5 +30,6 @@ pub(super) fn get() -> Result<Vec<Round>> {
             while file.read(&mut chunk)? > 0 {}
             Ok(())
         },
-    )
+    )?;
+    Ok(vec![Figure::ratio("get of an 8 MiB artifact (checked) / reading its file", &rounds, None)])
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BENCHES, measure, percentile, run};
+use super::{BENCHES, Figure, Round, Target, geometric_mean, measure, percentile, run};
 
 #[test]
 fn percentiles_are_those_of_the_nearest_rank() {
@@ -35,4 +35,37 @@ fn unknown_names_are_refused_and_known_ones_differ() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), BENCHES.len());
+}
+
+#[test]
+fn the_median_keeps_the_promise_or_not() {
+    let figure = |target| {
+        let rounds = [10, 30, 20].map(|subject| Round {
+            subject: Duration::from_secs(subject),
+            baseline: Duration::from_secs(10),
+        });
+        let mut figure = Figure::ratio("some / others", &rounds, target);
+        figure.values.sort_unstable_by(f64::total_cmp);
+        figure
+    };
+    for (target, kept) in [
+        (None, None),
+        (Some(Target::AtMost(2.0)), Some(true)),
+        (Some(Target::AtMost(1.9)), Some(false)),
+        (Some(Target::AtLeast(2.0)), Some(true)),
+        (Some(Target::AtLeast(2.1)), Some(false)),
+    ] {
+        assert_eq!(figure(target).kept(), kept);
+    }
+    let line = figure(Some(Target::AtMost(1.9))).line("bench");
+    assert_eq!(
+        line,
+        "bench          2.000    1.000    1.000    3.000    3.000     ≤ 1.9 MISSED some / others, 3 values"
+    );
+}
+
+#[test]
+fn geometric_means() {
+    assert!((geometric_mean(&[2.0, 8.0]) - 4.0).abs() < 1e-9);
+    assert!(geometric_mean(&[]).is_nan());
 }

@@ -22,7 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-store", &[]),
     // Execution.
     ("gate-engine", &["gate-instrument"]),
-    ("gate-worker", &["gate-calls", "gate-engine", "gate-instrument", "gate-sandbox", "gate-wasi", "gate-wire"]),
+    (
+        "gate-worker",
+        &["gate-calls", "gate-engine", "gate-instrument", "gate-sandbox", "gate-wasi", "gate-wire"],
+    ),
     // Control.
     ("gate-runtime", &["gate-sandbox", "gate-wire"]),
     // Programs.
@@ -39,8 +42,9 @@ const OPEN: &[&str] = &["gate-abi", "gate-packet", "gate-fs"];
 /// The one: it knows nothing of guests.
 const CLOSED: &str = "gate-sandbox";
 
-/// Only for tests.
+/// Only for tests and for the benches of the other one.
 const TESTKIT: &str = "gate-testkit";
+const BENCHES: &str = "gate-xtask";
 
 /// What holds secrets or starts sandboxes, and so must not parse or run what strangers wrote.
 const TRUSTED: &[&str] = &["gate-cli", "gate-runtime", "gate-sandbox", "gate-store"];
@@ -184,7 +188,7 @@ pub(super) fn check(workspace: &Workspace) -> Vec<String> {
         for dependency in &package.dependencies {
             let target = dependency.name.as_str();
             if target == TESTKIT {
-                if !dependency.only_tests {
+                if !dependency.only_tests && name != BENCHES {
                     problems.push(format!("{name} → {target}: only tests may use it (dev-dependency)"));
                 }
             } else if present.contains(target)
