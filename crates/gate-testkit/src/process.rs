@@ -194,6 +194,18 @@ impl Running {
         bail!("{} {how} without {text:?} on its {which}\n{log}", self.line)
     }
 
+    /// Waits for the program's end and that of its outputs, and leaves its input open.
+    ///
+    /// # Errors
+    /// It did not end within `deadline`; the message has the logs.
+    pub fn wait_for_end(&mut self, deadline: Duration) -> Result<()> {
+        let log = self.watched.wait(deadline, |log| log.exited && log.open_pipes == 0);
+        if log.exited && log.open_pipes == 0 {
+            return Ok(());
+        }
+        bail!("{} did not end within {deadline:?}\n{log}", self.line)
+    }
+
     /// Closes the program's input and waits for its end and that of its outputs.
     ///
     /// # Errors

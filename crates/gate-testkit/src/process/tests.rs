@@ -60,6 +60,16 @@ fn talks_with_a_running_program() {
 }
 
 #[test]
+fn the_end_can_be_waited_for_with_open_input() {
+    let mut running = shell("exit 4").start().unwrap();
+    running.wait_for_end(LONG).unwrap();
+    assert_eq!(running.finish(LONG).unwrap().status.code(), Some(4));
+    let mut running = shell("read line").start().unwrap();
+    let message = running.wait_for_end(SHORT).unwrap_err().to_string();
+    assert!(message.contains("did not end within 200ms"), "{message}");
+}
+
+#[test]
 fn missing_text_is_reported_early_and_late() {
     let mut running = shell("echo only this").start().unwrap();
     let message = running.wait_for_stdout("that", LONG).unwrap_err().to_string();

@@ -1,0 +1,16 @@
+//! `gate run`, end to end: the programs that users install, real processes, and programs that try what they must not.
+
+mod bad_input;
+mod cache;
+mod ends;
+mod guests;
+mod invoke;
+mod json;
+mod limits;
+mod processes;
+mod programs;
+mod signals;
+mod stage;
+mod traps;
+mod user;
+mod wasi;
