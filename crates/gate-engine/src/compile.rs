@@ -52,6 +52,24 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`].
 pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileError> {
+    compile_with(source, settings, Threads::Many)
+}
+
+/// Who compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// Threads that are made for it and stay: see [`use_threads`].
+    Many,
+    /// The calling thread, so that this process can still be forked.
+    Own,
+}
+
+/// Likewise, with a choice.
+pub(crate) fn compile_with(
+    source: &[u8],
+    settings: Settings,
+    threads: Threads,
+) -> Result<Compiled, CompileError> {
     let started = Instant::now();
     let parsed;
     let wasm = if is_text(source) {
@@ -62,7 +80,7 @@ pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileErr
     };
     let facts = accept::accept(wasm, &Limits::STANDARD)?;
     let validated = Instant::now();
-    let engine = config::engine(settings, None)?;
+    let engine = config::compiling_engine(settings, threads)?;
     let mut artifact = engine
         .precompile_module(wasm)
         .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::{Collector, Config, Engine, OptLevel, Strategy, WasmBacktraceDetails};
 
+use crate::compile::Threads;
 use crate::memory::{GC_HEAP_RESERVATION, GUARD_BYTES, RESERVATION_BYTES, Regions};
 
 /// How a program is translated and run.
@@ -63,11 +64,17 @@ impl Hasher for DigestHasher {
     }
 }
 
-pub(crate) fn engine(settings: Settings, regions: Option<Arc<Regions>>) -> Result<Engine, ConfigError> {
+/// An engine that runs programs, with these memories.
+pub(crate) fn engine(settings: Settings, regions: Arc<Regions>) -> Result<Engine, ConfigError> {
     let mut config = config(settings);
-    if let Some(regions) = regions {
-        config.with_host_memory(regions);
-    }
+    config.with_host_memory(regions);
+    Ok(Engine::new(&config)?)
+}
+
+/// An engine that compiles.
+pub(crate) fn compiling_engine(settings: Settings, threads: Threads) -> Result<Engine, ConfigError> {
+    let mut config = config(settings);
+    config.parallel_compilation(threads == Threads::Many);
     Ok(Engine::new(&config)?)
 }
 

@@ -18,6 +18,7 @@ use wasmtime::{
 
 use crate::artifact::{self, ArtifactError};
 use crate::backtrace::{self, Frame};
+use crate::compile;
 use crate::config::{self, ConfigError, Settings};
 use crate::limiter::Limiter;
 use crate::memory::{Region, Regions};
@@ -163,7 +164,7 @@ impl Program {
         let artifact = artifact::read(&file, artifact_bytes)?;
         // How many memories there are is known only when the module is there, which needs the engine.
         let memories = Regions::waiting();
-        let engine = config::engine(settings, Some(Arc::clone(&memories)))?;
+        let engine = config::engine(settings, Arc::clone(&memories))?;
         // SAFETY: the file holds what our compile step wrote, as far as anybody can know: whoever made it has seen a
         // hostile module. That is why this process is sealed, and what the code may do is what the process may do.
         let module = unsafe { Module::deserialize_open_file(&engine, file) }
@@ -248,13 +249,13 @@ impl Program {
 }
 
 /// Compiles and runs a program that does nothing, so that what all programs need is initialized in this process before it
-/// is forked.
+/// is forked. Makes no threads: a process that has some cannot be forked.
 ///
 /// # Errors
 /// [`WarmUpError`] if even that is impossible.
 pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
     const NOTHING: &[u8] = b"(module (memory (export \"memory\") 1) (func (export \"_start\")))";
-    let compiled = crate::compile(NOTHING, settings)?;
+    let compiled = compile::compile_with(NOTHING, settings, compile::Threads::Own)?;
     let artifact_bytes = compiled.artifact.len() as u64;
     let mut file = File::from(
         rustix::fs::memfd_create("warm-up", rustix::fs::MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?,
