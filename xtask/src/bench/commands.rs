@@ -106,8 +106,9 @@ pub(super) fn run(mut command: Command) -> Result<(Duration, String)> {
     Ok((time, stderr))
 }
 
-/// One of the times in the verdict that `gate run --json` wrote.
-pub(super) fn micros(verdict: &str, name: &str) -> Result<Duration> {
+/// One of the times in the verdict that `gate run --json` wrote to standard error, after what the program wrote there.
+pub(super) fn micros(stderr: &str, name: &str) -> Result<Duration> {
+    let verdict = stderr.lines().last().unwrap_or_default();
     let document: serde_json::Value =
         serde_json::from_str(verdict).with_context(|| format!("no verdict: {verdict:?}"))?;
     let micros = document["times"][name].as_u64().with_context(|| format!("no {name} in {verdict}"))?;

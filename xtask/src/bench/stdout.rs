@@ -32,7 +32,11 @@ pub(super) fn run() -> Result<Vec<Figure>> {
             .collect();
         let what = format!("throughput of 1 GiB into {where_to}, gate / wasmtime");
         figures.push(Figure::ratio(what, &inverse, Some(Target::AtLeast(0.8))));
-        figures.extend(Figure::both("gate run", "wasmtime run --allow-precompiled", &rounds));
+        figures.extend(Figure::both(
+            &format!("gate run, into {where_to}"),
+            &format!("wasmtime run --allow-precompiled, into {where_to}"),
+            &rounds,
+        ));
     }
     Ok(figures)
 }
