@@ -174,8 +174,13 @@ impl Container {
                 command.arg(flag).arg(limit.to_string());
             }
         }
-        // Nothing of this process's environment is of use to the container, and some of it may be secret.
-        command.env_clear().stdin(Stdio::from(theirs.into_fd())).stdout(Stdio::null());
+        // Some of this process's environment may be secret, and nothing of it is of use to the container, but where the
+        // programs are that map ids (newuidmap).
+        command.env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.stdin(Stdio::from(theirs.into_fd())).stdout(Stdio::null());
         // What a terminal sends to its foreground group is for this process, which then ends the container in good order.
         command.process_group(0);
         let creator = command

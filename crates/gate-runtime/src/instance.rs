@@ -41,10 +41,19 @@ pub struct Instance {
     packets: Option<Packets>,
     personality: Option<Personality>,
     load_time: Option<Duration>,
-    ending: Option<Ending>,
+    state: State,
 }
 
-/// The state after the verdict: all that is missing is the end of the process.
+#[derive(Debug)]
+enum State {
+    /// Loading or running.
+    Alive,
+    /// All that is missing is the end of the process.
+    Ending(Ending),
+    /// The report was given.
+    Reported,
+}
+
 #[derive(Debug)]
 struct Ending {
     verdict: Verdict,
@@ -86,7 +95,7 @@ impl Instance {
             packets: None,
             personality: None,
             load_time: None,
-            ending: None,
+            state: State::Alive,
         })
     }
 
@@ -110,7 +119,7 @@ impl Instance {
 
     /// What to wait for: at most two descriptors. Besides, the container's own.
     pub fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let speaking = self.ending.is_none();
+        let speaking = matches!(self.state, State::Alive);
         let socket = speaking.then(|| (self.process.socket().as_fd(), PollFlags::IN));
         let packets = self.packets.as_ref().filter(|packets| speaking && !packets.interest().is_empty());
         socket.into_iter().chain(packets.map(|packets| (packets.descriptor(), packets.interest())))
@@ -119,31 +128,29 @@ impl Instance {
     /// When to call [`Instance::advance`] even if no descriptor is ready.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.ending {
-            Some(ending) => Some(ending.deadline),
-            None => self.deadline,
+        match &self.state {
+            State::Alive => self.deadline,
+            State::Ending(ending) => Some(ending.deadline),
+            State::Reported => None,
         }
     }
 
-    /// Does all that can be done without waiting, after [`Container::pump`]. The report is the last thing that comes
-    /// of an instance, once.
+    /// Does all that can be done without waiting, after [`Container::pump`]. The report comes once; after that there is
+    /// nothing to do or to wait for.
     ///
     /// # Errors
     /// [`ContainerError`] when the container is lost.
-    ///
-    /// # Panics
-    /// When called again after it has given the report.
     pub fn advance(
         &mut self,
         container: &mut Container,
         now: Instant,
     ) -> Result<Option<Report>, ContainerError> {
-        if self.ending.is_none()
+        if matches!(self.state, State::Alive)
             && let Some((verdict, kill)) = self.judge(container, now)?
         {
             self.end(container, verdict, kill, now)?;
         }
-        let Some(ending) = &mut self.ending else { return Ok(None) };
+        let State::Ending(ending) = &mut self.state else { return Ok(None) };
         let usage = match self.process.ending() {
             Some((_, usage)) => Some(usage),
             None if now < ending.deadline => return Ok(None),
@@ -163,7 +170,7 @@ impl Instance {
     /// # Errors
     /// [`ContainerError`] when the container is lost.
     pub fn cancel(&mut self, container: &mut Container) -> Result<(), ContainerError> {
-        if self.ending.is_none() {
+        if matches!(self.state, State::Alive) {
             self.end(container, Verdict::Cancelled, true, Instant::now())?;
         }
         Ok(())
@@ -235,14 +242,18 @@ impl Instance {
             container.kill(&self.process)?;
         }
         let wall_time = now.saturating_duration_since(self.launched);
-        self.ending = Some(Ending { verdict, wall_time, deadline: now + END_TIMEOUT, killed: kill });
+        self.state = State::Ending(Ending { verdict, wall_time, deadline: now + END_TIMEOUT, killed: kill });
         Ok(())
     }
 
     fn report(&mut self, usage: Option<Usage>) -> Option<Report> {
-        let Ending { verdict, wall_time, .. } = self.ending.take()?;
-        let Self { personality, load_time, .. } = *self;
-        Some(Report { verdict, usage, wall_time, personality, load_time })
+        match std::mem::replace(&mut self.state, State::Reported) {
+            State::Ending(Ending { verdict, wall_time, .. }) => {
+                let Self { personality, load_time, .. } = *self;
+                Some(Report { verdict, usage, wall_time, personality, load_time })
+            }
+            State::Alive | State::Reported => None,
+        }
     }
 }
 
