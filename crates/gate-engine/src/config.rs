@@ -118,6 +118,8 @@ fn config(settings: Settings) -> Config {
     config.collector(Collector::DeferredReferenceCounting);
 
     config.max_wasm_stack(settings.stack_bytes);
+    // Stacks of this size are never made, but the engine refuses a configuration in which they would be smaller.
+    config.async_stack_size(settings.stack_bytes);
     // The whole index space is reserved, so that most bounds checks are the processor's.
     config.memory_reservation(RESERVATION_BYTES as u64);
     config.memory_guard_size(GUARD_BYTES as u64);
