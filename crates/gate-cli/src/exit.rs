@@ -2,6 +2,8 @@
 
 use gate_runtime::{Limit, Outcome, Report, Value, Verdict};
 
+/// Used in a way that makes no sense, as clap has it.
+pub(crate) const USAGE: u8 = 2;
 /// Ended at its limit of wall time, as timeout(1) has it.
 pub(crate) const WALL_TIME: u8 = 124;
 /// The host could not run it.

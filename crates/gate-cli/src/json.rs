@@ -2,6 +2,8 @@
 //!
 //! Fields are only ever added. What is unknown is `null`.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use gate_runtime::{Frame, Limit, Outcome, RefusalKind, Report, Value, Verdict};
@@ -15,9 +17,10 @@ pub(crate) struct Document {
     /// reached a limit, or its process was ended. `"refused"`: it did not start. `"cancelled"`: by a signal to gate.
     /// `"failed"`: the host could not run it.
     pub(crate) state: &'static str,
-    /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"OUT_OF_MEMORY"`, `"SIGNAL"`, `"FORBIDDEN_SYSTEM_CALL"`,
-    /// `"INVALID_MODULE"`, `"UNSUPPORTED_FEATURE"`, `"UNKNOWN_IMPORT"`, `"LIMIT"`, `"ENTRY"`.
-    pub(crate) cause: Option<String>,
+    /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"OUT_OF_MEMORY"`, `"SIGNAL"`,
+    /// `"FORBIDDEN_SYSTEM_CALL"`, `"ABI_VIOLATION"`, `"INVALID_MODULE"`, `"UNSUPPORTED_FEATURE"`, `"UNKNOWN_IMPORT"`,
+    /// `"LIMIT"`, `"ENTRY"`, `"COMPILER_CRASH"`.
+    pub(crate) cause: Option<&'static str>,
     /// What the program passed to `proc_exit`, or 0 or 1 for what its entry function returned.
     pub(crate) result: Option<u32>,
     /// What the invoked function returned.
@@ -98,15 +101,15 @@ pub(crate) struct Line {
 impl Document {
     /// One for a run that did not get to a report.
     pub(crate) fn failed(
-        state: &'static str,
+        state: State,
         exit_status: u8,
         message: String,
         engine: &'static str,
         timings: &Timings,
     ) -> Self {
         Self {
-            state,
-            cause: None,
+            state: state.state,
+            cause: state.cause,
             result: None,
             results: None,
             exit_status,
@@ -132,13 +135,11 @@ impl Document {
         engine: &'static str,
         timings: &Timings,
     ) -> Self {
-        let mut document = Self::failed("failed", exit_status, String::new(), engine, timings);
+        let state = State::of(&report.verdict);
+        let mut document = Self::failed(state, exit_status, String::new(), engine, timings);
         document.message = message;
         document.times = times(timings, Some(report));
         document.resident_peak_bytes = report.usage.map(|usage| usage.max_resident_bytes);
-        let (state, cause) = state_and_cause(&report.verdict);
-        document.state = state;
-        document.cause = cause;
         if let Verdict::Ended { outcome, statistics } = &report.verdict {
             document.memory_peak_bytes = Some(statistics.memory_peak_bytes);
             document.output_bytes = Some(statistics.output_bytes);
@@ -158,39 +159,67 @@ impl Document {
         document
     }
 
-    /// The line.
+    /// The line, in ASCII: a terminal that shows it is not at the mercy of whoever chose a name in it.
     pub(crate) fn line(&self) -> String {
-        serde_json::to_string(self)
-            .unwrap_or_else(|error| format!("{{\"state\":\"failed\",\"message\":{:?}}}", error.to_string()))
+        let line = serde_json::to_string(self)
+            .unwrap_or_else(|error| format!("{{\"state\":\"failed\",\"message\":{:?}}}", error.to_string()));
+        // What is not ASCII can only be in strings, where it may be escaped.
+        let mut ascii = String::with_capacity(line.len());
+        for character in line.chars() {
+            if character < '\u{7f}' {
+                ascii.push(character);
+            } else {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(ascii, "\\u{unit:04x}");
+                }
+            }
+        }
+        ascii
     }
 }
 
-fn state_and_cause(verdict: &Verdict) -> (&'static str, Option<String>) {
-    let named = |state, cause: &str| (state, Some(cause.to_owned()));
-    match verdict {
-        Verdict::Ended { outcome, .. } => match outcome {
-            Outcome::Returned(_) => ("halted", None),
-            Outcome::Exited(_) => ("terminated", None),
-            Outcome::Trapped { trap, .. } => named("killed", trap.name()),
-            Outcome::OutputLimit(_) => named("killed", "OUTPUT_LIMIT"),
-            Outcome::HostFailure(_) => ("failed", None),
-        },
-        Verdict::Refused { kind, .. } => match kind {
-            RefusalKind::Invalid => named("refused", "INVALID_MODULE"),
-            RefusalKind::Feature => named("refused", "UNSUPPORTED_FEATURE"),
-            RefusalKind::Import => named("refused", "UNKNOWN_IMPORT"),
-            RefusalKind::Limit => named("refused", "LIMIT"),
-            RefusalKind::Entry => named("refused", "ENTRY"),
-            RefusalKind::Artifact => ("failed", None),
-        },
-        Verdict::Limit(Limit::CpuTime) => named("killed", "CPU_TIME"),
-        Verdict::Limit(Limit::WallTime) => named("killed", "WALL_TIME"),
-        Verdict::Violation(_) => named("killed", "ABI_VIOLATION"),
-        Verdict::Crashed(crash) if crash.is_forbidden_call() => named("killed", "FORBIDDEN_SYSTEM_CALL"),
-        Verdict::Crashed(crash) if crash.is_out_of_memory() => named("killed", "OUT_OF_MEMORY"),
-        Verdict::Crashed(_) => named("killed", "SIGNAL"),
-        Verdict::Failed { .. } => ("failed", None),
-        Verdict::Cancelled => ("cancelled", None),
+/// What happened, in names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(crate) state: &'static str,
+    pub(crate) cause: Option<&'static str>,
+}
+
+impl State {
+    fn of(verdict: &Verdict) -> Self {
+        let killed = |cause| Self { state: "killed", cause: Some(cause) };
+        let plain = |state| Self { state, cause: None };
+        match verdict {
+            Verdict::Ended { outcome, .. } => match outcome {
+                Outcome::Returned(_) => plain("halted"),
+                Outcome::Exited(_) => plain("terminated"),
+                Outcome::Trapped { trap, .. } => killed(trap.name()),
+                Outcome::OutputLimit(_) => killed("OUTPUT_LIMIT"),
+                Outcome::HostFailure(_) => plain("failed"),
+            },
+            Verdict::Refused { kind, .. } => Self::refused(*kind),
+            Verdict::Limit(Limit::CpuTime) => killed("CPU_TIME"),
+            Verdict::Limit(Limit::WallTime) => killed("WALL_TIME"),
+            Verdict::Violation(_) => killed("ABI_VIOLATION"),
+            Verdict::Crashed(crash) if crash.is_forbidden_call() => killed("FORBIDDEN_SYSTEM_CALL"),
+            Verdict::Crashed(crash) if crash.is_out_of_memory() => killed("OUT_OF_MEMORY"),
+            Verdict::Crashed(_) => killed("SIGNAL"),
+            Verdict::Failed { .. } => plain("failed"),
+            Verdict::Cancelled => plain("cancelled"),
+        }
+    }
+
+    /// For a module that does not run.
+    pub(crate) fn refused(kind: RefusalKind) -> Self {
+        let cause = match kind {
+            RefusalKind::Invalid => "INVALID_MODULE",
+            RefusalKind::Feature => "UNSUPPORTED_FEATURE",
+            RefusalKind::Import => "UNKNOWN_IMPORT",
+            RefusalKind::Limit => "LIMIT",
+            RefusalKind::Entry => "ENTRY",
+            RefusalKind::Artifact => return Self { state: "failed", cause: None },
+        };
+        Self { state: "refused", cause: Some(cause) }
     }
 }
 

@@ -21,17 +21,11 @@ pub(crate) fn sentence(report: &Report, options: &RunOptions) -> Option<String> 
             }
             Outcome::HostFailure(message) => format!("the host failed: {}", escaped(message)),
         },
-        Verdict::Refused { kind, message } => {
-            let message = escaped_lines(message);
-            match kind {
-                RefusalKind::Invalid | RefusalKind::Feature | RefusalKind::Import => {
-                    format!("the module was refused: {message}")
-                }
-                RefusalKind::Limit => format!("over a limit: {message}"),
-                RefusalKind::Entry => format!("nothing to run: {message}"),
-                RefusalKind::Artifact => format!("cannot use the compiled module: {message}"),
-            }
+        // Of its tables, a program has too many elements before it is compiled.
+        Verdict::Refused { kind: RefusalKind::Limit, message } => {
+            format!("{} (--memory {})", refusal(RefusalKind::Limit, message), bytes(options.memory))
         }
+        Verdict::Refused { kind, message } => refusal(*kind, message),
         Verdict::Limit(Limit::CpuTime) => format!(
             "the program was ended at its limit of {} of processor time (--cpu-time)",
             options.cpu_time.map_or_else(String::new, |time| humantime::format_duration(time).to_string())
@@ -45,6 +39,19 @@ pub(crate) fn sentence(report: &Report, options: &RunOptions) -> Option<String> 
         Verdict::Failed { message } => format!("cannot run the program: {}", escaped(message)),
         Verdict::Cancelled => "interrupted".to_owned(),
     })
+}
+
+/// Why a module does not run.
+pub(crate) fn refusal(kind: RefusalKind, message: &str) -> String {
+    let message = escaped_lines(message);
+    match kind {
+        RefusalKind::Invalid | RefusalKind::Feature | RefusalKind::Import => {
+            format!("the module was refused: {message}")
+        }
+        RefusalKind::Limit => format!("over a limit: {message}"),
+        RefusalKind::Entry => format!("nothing to run: {message}"),
+        RefusalKind::Artifact => format!("cannot use the compiled module: {message}"),
+    }
 }
 
 /// The calls of a program that trapped, a line or more each; empty if there are none.

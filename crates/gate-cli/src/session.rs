@@ -16,7 +16,7 @@ use gate_runtime::{
 use gate_store::{Cache, Key, Lookup, Miss};
 
 use crate::directories::{self, Image};
-use crate::json::Document;
+use crate::json::{Document, State};
 use crate::module::{self, Module, Unreadable};
 use crate::options::RunOptions;
 use crate::progress::{self, Progress};
@@ -37,23 +37,28 @@ pub(crate) struct Timings {
 
 /// A run that ended before there was a program.
 struct Failure {
-    state: &'static str,
+    state: State,
     status: u8,
     message: String,
 }
 
 impl Failure {
-    fn host(error: &anyhow::Error) -> Self {
-        Self { state: "failed", status: exit::HOST, message: format!("{error:#}") }
+    fn failed(status: u8, message: String) -> Self {
+        Self { state: State { state: "failed", cause: None }, status, message }
     }
 
-    fn refused(message: String) -> Self {
-        Self { state: "refused", status: exit::REFUSED, message }
+    fn host(error: &anyhow::Error) -> Self {
+        Self::failed(exit::HOST, format!("{error:#}"))
+    }
+
+    fn refused(kind: RefusalKind, message: String) -> Self {
+        Self { state: State::refused(kind), status: exit::REFUSED, message }
     }
 
     fn cancelled(signals: &Signals) -> Self {
         let status = signals.caught().map_or(exit::HOST, exit::signal);
-        Self { state: "cancelled", status, message: "interrupted".to_owned() }
+        let state = State { state: "cancelled", cause: None };
+        Self { state, status, message: "interrupted".to_owned() }
     }
 }
 
@@ -77,8 +82,10 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
         Ok((report, signals)) => {
             let invoked = options.invoke.is_some();
             let status = exit::status(&report, signals.caught(), invoked);
-            let status = print_results(&report, invoked).map_or(exit::HOST, |()| status);
-            let message = report::sentence(&report, options);
+            let (status, message) = match print_results(&report, invoked) {
+                Ok(()) => (status, report::sentence(&report, options)),
+                Err(error) => (exit::HOST, Some(format!("cannot write the results: {error}"))),
+            };
             let document = Document::of(&report, status, invoked, message.clone(), engine, &timings);
             if options.verbose {
                 show_times(&report, &timings);
@@ -109,14 +116,11 @@ fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Re
         .map_err(|error| Failure::host(&error.into()))?;
 
     // The container is made while this process reads.
-    let module = read_module(options)?;
+    let module = read_module(options, signals)?;
     timings.module_sha256 = Some(module.hash.to_string());
     timings.read = Some(timings.started.elapsed());
-    let image = directories::image(&options.dir).map_err(|error| Failure {
-        state: "failed",
-        status: exit::NO_MODULE,
-        message: format!("{error:#}"),
-    })?;
+    let image = directories::image(&options.dir)
+        .map_err(|error| Failure::failed(exit::NO_MODULE, format!("{error:#}")))?;
 
     let mut watch = Watch { cancel: Some(signals.descriptor()), tick: None };
     let readiness = container.wait_ready(&mut watch).map_err(|error| lost(error, signals))?;
@@ -170,23 +174,25 @@ fn lost(error: ContainerError, signals: &Signals) -> Failure {
     }
 }
 
-fn read_module(options: &RunOptions) -> Result<Module, Failure> {
-    module::read(&options.module).map_err(|unreadable| match unreadable {
-        Unreadable::Missing(error) => {
-            Failure { state: "failed", status: exit::NO_MODULE, message: format!("{error:#}") }
-        }
-        Unreadable::TooLarge => Failure::refused(format!(
-            "module {} is too large (limit: {})",
-            options.module.display(),
-            text::bytes(module::MAX_BYTES)
-        )),
+fn read_module(options: &RunOptions, signals: &Signals) -> Result<Module, Failure> {
+    module::read(&options.module, signals.descriptor()).map_err(|unreadable| match unreadable {
+        Unreadable::Missing(error) => Failure::failed(exit::NO_MODULE, format!("{error:#}")),
+        Unreadable::TooLarge => Failure::refused(
+            RefusalKind::Limit,
+            format!(
+                "module {} is too large (limit: {})",
+                options.module.display(),
+                text::bytes(module::MAX_BYTES)
+            ),
+        ),
         Unreadable::Host(error) => Failure::host(&error),
+        Unreadable::Cancelled => Failure::cancelled(signals),
     })
 }
 
 /// What the program is given. Its size is checked here, where the user can be told.
 fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure> {
-    let usage = |message: String| Failure { state: "failed", status: 2, message };
+    let usage = |message: String| Failure::failed(exit::USAGE, message);
     let mut arguments = vec![options.module.as_os_str().as_bytes().to_vec()];
     let entry = match &options.invoke {
         Some(name) => {
@@ -330,26 +336,27 @@ impl Workshop<'_> {
         match result.map_err(|error| lost(error, self.signals))? {
             Compilation::Done(compiled) => Ok(compiled),
             Compilation::Refused { kind, message } => {
-                let report = Report {
-                    verdict: Verdict::Refused { kind, message },
-                    usage: None,
-                    wall_time: Duration::ZERO,
-                    personality: None,
-                    load_time: None,
-                };
-                Err(Failure::refused(report::sentence(&report, self.options).unwrap_or_default()))
+                Err(Failure::refused(kind, report::refusal(kind, &message)))
             }
-            Compilation::TimeLimit => Err(Failure::refused(format!(
-                "compiling module {name} takes more than {} (--compile-time)",
-                humantime::format_duration(self.options.compile_time)
-            ))),
-            Compilation::Crashed(crash) if crash.is_out_of_memory() => Err(Failure::refused(format!(
-                "compiling module {name} takes more than {} of memory (--compile-memory)",
-                text::bytes(self.options.compile_memory)
-            ))),
-            Compilation::Crashed(crash) => Err(Failure::refused(format!(
-                "compiling module {name} failed: the compiler's process was {crash}"
-            ))),
+            Compilation::TimeLimit => Err(Failure::refused(
+                RefusalKind::Limit,
+                format!(
+                    "compiling module {name} takes more than {} (--compile-time)",
+                    humantime::format_duration(self.options.compile_time)
+                ),
+            )),
+            Compilation::Crashed(crash) if crash.is_out_of_memory() => Err(Failure::refused(
+                RefusalKind::Limit,
+                format!(
+                    "compiling module {name} takes more than {} of memory (--compile-memory)",
+                    text::bytes(self.options.compile_memory)
+                ),
+            )),
+            Compilation::Crashed(crash) => Err(Failure {
+                state: State { state: "refused", cause: Some("COMPILER_CRASH") },
+                status: exit::REFUSED,
+                message: format!("compiling module {name} failed: the compiler's process was {crash}"),
+            }),
             Compilation::Failed { message } => {
                 Err(Failure::host(&anyhow::anyhow!("cannot compile: {}", text::escaped(&message))))
             }

@@ -105,7 +105,7 @@ fn a_cache_that_cannot_be_used() {
     let stage = Stage::new();
     let open = "compiled modules are not kept";
     fs::write(stage.cache(), "").unwrap();
-    check_warning(&run(&stage, &[]), &[open, "cannot create cache directory"]);
+    check_warning(&run(&stage, &[]), &[open, "is not a directory"]);
     fs::remove_file(stage.cache()).unwrap();
 
     fs::create_dir(stage.cache()).unwrap();

@@ -14,7 +14,7 @@ fn check_trap(fields: &str, body: &str, name: &str, text: &str) {
         let stderr = finished.stderr_text();
         assert_eq!(finished.status.code(), Some(134), "{finished}");
         assert!(stderr.starts_with(&format!("gate: trap: {text}\n")), "{engine}, {text}: {finished}");
-        assert!(stderr.contains(": hostile (offset 0x"), "{engine}: {finished}");
+        assert!(stderr.contains("\n   0: hostile"), "{engine}: {finished}");
 
         let finished = gate().arg("--json").arg(&module).run(DEADLINE).unwrap();
         let document: serde_json::Value = serde_json::from_str(&finished.stderr_text()).unwrap();
@@ -67,10 +67,10 @@ fn table_access() {
 #[test]
 fn calls_of_the_wrong_type() {
     let fields = "(table 2 funcref) (elem (i32.const 1) $other) (func $other (param i32))";
-    for index in [0, 1] {
-        let body = format!("(call_indirect (i32.const {index}))");
-        check_trap(fields, &body, "INDIRECT_CALL_SIGNATURE_MISMATCH", "indirect call signature mismatch");
-    }
+    let text = "indirect call signature mismatch";
+    check_trap(fields, "(call_indirect (i32.const 1))", "INDIRECT_CALL_SIGNATURE_MISMATCH", text);
+    let text = "indirect call signature mismatch: the table element is null";
+    check_trap(fields, "(call_indirect (i32.const 0))", "INDIRECT_CALL_SIGNATURE_MISMATCH", text);
 }
 
 #[test]
@@ -79,15 +79,14 @@ fn arithmetic() {
         let body = format!("(drop {body})");
         check_trap("", &body, "INTEGER_DIVIDE_BY_ZERO", "integer divide by zero");
     }
-    for body in [
-        "(i64.div_s (i64.const 0x8000000000000000) (i64.const -1))",
-        "(i32.trunc_f32_s (f32.const 3e9))",
-        "(i64.trunc_f64_u (f64.const -1))",
-    ] {
+    let body = "(drop (i64.div_s (i64.const 0x8000000000000000) (i64.const -1)))";
+    check_trap("", body, "INTEGER_OVERFLOW", "integer overflow");
+    for body in ["(i32.trunc_f32_s (f32.const 3e9))", "(i64.trunc_f64_u (f64.const -1))"] {
         check_trap("", &format!("(drop {body})"), "INTEGER_OVERFLOW", "integer overflow");
     }
     // The existing system does not tell these from overflow.
-    check_trap("", "(drop (i32.trunc_f64_u (f64.const nan)))", "INTEGER_OVERFLOW", "integer overflow");
+    let text = "integer overflow: invalid conversion to integer";
+    check_trap("", "(drop (i32.trunc_f64_u (f64.const nan)))", "INTEGER_OVERFLOW", text);
 }
 
 #[test]
@@ -172,7 +171,7 @@ fn names_cannot_reach_the_terminal_as_they_are() {
         134,
         "",
         "gate: trap: unreachable instruction executed\n   0: \
-         \\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{202e}evil\\nline (offset 0x22)\n",
+         \\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{202e}evil\\nline (offset 0x23)\n",
     );
     // In JSON likewise.
     let finished = stage.run(wat, &["--json"]);
