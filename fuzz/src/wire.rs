@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
     while !u.is_empty() {
         let Ok((mut bytes, descriptors)) = message(&mut u) else { break };
         judge(&bytes, descriptors);
-        for change in changes.chunks_exact(3) {
+        for change in changes.chunks_exact(3).take(8) {
             if let [high, low, byte] = *change
                 && let Some(at) = usize::from(u16::from_be_bytes([high, low])).checked_rem(bytes.len())
             {
