@@ -1,11 +1,13 @@
 //! Running a program with `gate` and with the reference.
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use gate_sandbox::process::{self, Ending, Fork};
 use gate_testkit::binaries;
 use tempfile::TempDir;
 
@@ -51,14 +53,7 @@ impl Contest {
         command
     }
 
-    /// The same, which writes its verdict to standard error.
-    pub(super) fn gate_json(&self, module: &Path) -> Command {
-        let mut command = Command::new(&self.gate);
-        command.args(["run", "--json", "--cache-dir"]).arg(self.directory.path()).arg(module);
-        command
-    }
-
-    /// `gate run` that compiles.
+    /// `gate run` that compiles, and writes its verdict to standard error.
     pub(super) fn gate_without_cache(&self, module: &Path) -> Command {
         let mut command = Command::new(&self.gate);
         command.args(["run", "--json", "--no-cache"]).arg(module);
@@ -104,6 +99,35 @@ pub(super) fn run(mut command: Command) -> Result<(Duration, String)> {
         bail!("{} failed ({}): {stderr}", display(&command), output.status);
     }
     Ok((time, stderr))
+}
+
+/// What running a command took.
+#[derive(Clone, Copy)]
+pub(super) struct Cost {
+    pub(super) wall: Duration,
+    /// User and system time, of all processes together that it made and waited for.
+    pub(super) processor: Duration,
+}
+
+/// Runs a command that must succeed, without input and output, and tells what that took. Processor time is hardly
+/// disturbed by what else the machine does, unlike the time that passes.
+pub(super) fn cost(mut command: Command) -> Result<Cost> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let start = Instant::now();
+    let mut child = match process::fork()? {
+        Fork::Parent(child) => child,
+        Fork::Child => {
+            // Returns only if there is no such program.
+            let _ = command.exec();
+            process::exit(127)
+        }
+    };
+    let exit = child.wait()?;
+    let wall = start.elapsed();
+    if exit.ending != Ending::Exited(0) {
+        bail!("{} failed: {:?}", display(&command), exit.ending);
+    }
+    Ok(Cost { wall, processor: exit.usage.user + exit.usage.system })
 }
 
 /// One of the times in the verdict that `gate run --json` wrote to standard error, after what the program wrote there.
