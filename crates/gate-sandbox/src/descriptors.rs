@@ -17,6 +17,8 @@ pub const STDERR: RawFd = 2;
 pub const CONTROL: RawFd = 3;
 /// Socket for the packets of services.
 pub const PACKETS: RawFd = 4;
+/// What a compiler makes, in place of [`PACKETS`].
+pub const ARTIFACT: RawFd = 4;
 /// First number after the fixed ones.
 pub const FIRST_FREE: RawFd = 5;
 

@@ -1,8 +1,14 @@
 //! The compiler process: reads one module, makes one artifact, ends.
+//!
+//! The file for the artifact is there before the module is: afterwards the process can make no files, which are the one
+//! kind of memory that no limit but a control group's counts. Its standard streams are the null device, also standard
+//! error, so that it can neither read nor write a terminal; a panic is reported to the supervisor instead.
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use gate_engine::{CompileError, Settings};
@@ -12,23 +18,41 @@ use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::{descriptors, process};
 use gate_wire::worker::{Event, RefusalKind, Request};
+use rustix::process::Pid;
 
 use crate::convert;
 use crate::image::Mapping;
 use crate::report;
 
-/// The fixed descriptors, the module, and the artifact.
-const OPEN_FILES: u64 = 32;
+/// The fixed descriptors, the artifact, and the module.
+const OPEN_FILES: u64 = 6;
 
-/// Runs in a process that was just forked. Returns its exit status.
-pub(crate) fn main(socket: Channel) -> i32 {
-    let socket = match seal(socket) {
-        Ok(socket) => socket,
+/// The main thread's stack; the usual size on Linux. Those of other threads count as data.
+const STACK_BYTES: u64 = 8 << 20;
+
+/// Most threads that a supervisor can ask for.
+pub(crate) const MAX_THREADS: u32 = 64;
+
+/// What the first panic said.
+static PANIC: OnceLock<String> = OnceLock::new();
+
+/// Runs in a process that was just forked by `parent`. `processes` is the most processes and threads that its user may
+/// then have in all. Returns its exit status.
+pub(crate) fn main(socket: Channel, parent: Pid, processes: u64) -> i32 {
+    let (socket, artifact) = match seal(socket, parent) {
+        Ok(sealed) => sealed,
         Err(_) => return 1,
     };
-    let (event, artifact) = match work(&socket) {
-        Ok(done) => done,
-        Err(error) => (Event::Failed { message: report::chain(&error) }, None),
+    std::panic::set_hook(Box::new(|info| {
+        let _ = PANIC.set(info.to_string());
+    }));
+    let (event, artifact) = match catch_unwind(AssertUnwindSafe(|| work(&socket, artifact, processes))) {
+        Ok(Ok(done)) => done,
+        Ok(Err(error)) => (Event::Failed { message: report::chain(&error) }, None),
+        Err(_) => {
+            let what = PANIC.get().map_or("it panicked", String::as_str);
+            (Event::Failed { message: format!("the compiler has a defect: {what}") }, None)
+        }
     };
     let descriptors: Vec<_> = artifact.iter().map(OwnedFd::as_fd).collect();
     match socket.send(&event.encode(), &descriptors) {
@@ -37,30 +61,38 @@ pub(crate) fn main(socket: Channel) -> i32 {
     }
 }
 
-fn seal(socket: Channel) -> anyhow::Result<Channel> {
-    process::set_parent_death_signal(rustix::process::getppid().context("no parent")?)?;
-    let socket = Channel::from_fd(descriptors::only_control(socket.into_fd())?)?;
+/// Leaves the null device, the socket and an empty file for the artifact open, and installs the filter.
+fn seal(socket: Channel, parent: Pid) -> anyhow::Result<(Channel, OwnedFd)> {
+    process::set_parent_death_signal(parent)?;
+    let null = || descriptors::inherited(descriptors::STDIN);
+    let open = vec![null()?, null()?, null()?, socket.into_fd(), memfd::create("artifact")?];
+    let mut open = descriptors::arrange(open)?;
+    let (artifact, socket) = (open.pop().context("no artifact")?, open.pop().context("no socket")?);
+    // The standard streams stay open.
+    for stream in open {
+        let _ = stream.into_raw_fd();
+    }
+    let socket = Channel::from_fd(socket)?;
     filter::install(Stage::Compiler)?;
-    Ok(socket)
+    Ok((socket, artifact))
 }
 
-fn work(socket: &Channel) -> anyhow::Result<(Event, Option<OwnedFd>)> {
+fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(Event, Option<OwnedFd>)> {
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let mut received = socket.recv(&mut buffer)?;
     let request = Request::decode(&buffer[..received.len], received.descriptors.len())?;
     let Request::Compile { tier, threads, memory_bytes } = request else {
         anyhow::bail!("a compiler process was asked to run a program");
     };
-    limits(memory_bytes).apply().context("cannot set resource limits")?;
+    limits(memory_bytes, processes).apply().context("cannot set resource limits")?;
     let module = received.descriptors.pop().context("no module")?;
     let source = Mapping::new(File::from(module)).context("cannot map the module")?;
-    gate_engine::use_threads(threads.clamp(1, 64) as usize);
+    gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
     let settings = Settings { tier: convert::tier(tier), stack_bytes: 1 << 20 };
     let compiled = match gate_engine::compile(source.as_ref(), settings) {
         Ok(compiled) => compiled,
         Err(error) => return Ok((refused(error), None)),
     };
-    let artifact = memfd::create("artifact")?;
     let mut file = File::from(artifact);
     file.write_all(&compiled.artifact).context("cannot write the artifact")?;
     let artifact = OwnedFd::from(file);
@@ -76,14 +108,15 @@ fn work(socket: &Channel) -> anyhow::Result<(Event, Option<OwnedFd>)> {
     Ok((event, Some(artifact)))
 }
 
-fn limits(memory_bytes: u64) -> Limits {
+fn limits(memory_bytes: u64, processes: u64) -> Limits {
     Limits {
         open_files: OPEN_FILES,
-        // The threads of the compiler count for the user id, as those of all other compilers of the container do.
-        processes: 1 << 16,
+        processes,
         pending_signals: 0,
         data_bytes: Some(memory_bytes),
-        stack_bytes: None,
+        stack_bytes: Some(STACK_BYTES),
+        // The artifact is made in private memory before it is written.
+        file_bytes: Some(memory_bytes),
         address_space_bytes: None,
     }
 }

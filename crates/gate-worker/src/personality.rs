@@ -45,11 +45,10 @@ impl ProgramCalls {
                 let (ours, theirs) = rustix::net::socketpair(
                     AddressFamily::UNIX,
                     SocketType::STREAM,
-                    SocketFlags::CLOEXEC,
+                    SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
                     None,
                 )
                 .context("cannot make the packet stream")?;
-                rustix::fs::fcntl_setfl(&ours, rustix::fs::OFlags::NONBLOCK)?;
                 descriptors::place(ours, descriptors::PACKETS)?;
                 let calls = Calls::start(TIME_RESOLUTION, 0, &mut host)
                     .map_err(|_| anyhow::anyhow!("cannot read the clock"))?;

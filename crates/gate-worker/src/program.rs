@@ -16,6 +16,7 @@ use gate_sandbox::layers::{cpu, shuffle};
 use gate_sandbox::{descriptors, process};
 use gate_wire::worker::{self, Event, Launch, RefusalKind, Request, Statistics};
 use rustix::fd::AsFd;
+use rustix::process::Pid;
 
 use crate::convert;
 use crate::personality::ProgramCalls;
@@ -30,9 +31,9 @@ const HOST_STACK_BYTES: u64 = 1 << 20;
 /// One descriptor number more than the fixed ones, the artifact, the image, and one for each linear memory.
 const OPEN_FILES: u64 = 256;
 
-/// Runs in a process that was just forked. Returns its exit status.
-pub(crate) fn main(socket: Channel) -> i32 {
-    let prepared = match prepare(socket) {
+/// Runs in a process that was just forked by `parent`. Returns its exit status.
+pub(crate) fn main(socket: Channel, parent: Pid) -> i32 {
+    let prepared = match prepare(socket, parent) {
         Ok(prepared) => prepared,
         Err(_) => return 1,
     };
@@ -55,13 +56,13 @@ struct Prepared {
     _shuffle: shuffle::Reservation,
 }
 
-fn prepare(socket: Channel) -> anyhow::Result<Prepared> {
-    process::set_parent_death_signal(rustix::process::getppid().context("no parent")?)?;
+fn prepare(socket: Channel, parent: Pid) -> anyhow::Result<Prepared> {
+    process::set_parent_death_signal(parent)?;
     let shuffle = shuffle::Reservation::random()?;
-    let socket = descriptors::only_control(socket.into_fd())?;
+    let socket = Channel::from_fd(descriptors::only_control(socket.into_fd())?)?;
     let final_filter = Filter::new(Stage::Running)?;
     filter::install(Stage::Loading)?;
-    Ok(Prepared { socket: Channel::from_fd(socket)?, final_filter, _shuffle: shuffle })
+    Ok(Prepared { socket, final_filter, _shuffle: shuffle })
 }
 
 /// Why a program does not start, when it is not the host's fault.
@@ -79,10 +80,13 @@ fn work(prepared: &Prepared) -> anyhow::Result<Event> {
     drop(buffer);
     let mut descriptors = received.descriptors.into_iter();
     let mut next = || descriptors.next().context("a descriptor is missing");
-    let artifact = next()?;
+    let received_artifact = next()?;
     for number in [descriptors::STDIN, descriptors::STDOUT, descriptors::STDERR] {
         descriptors::place(next()?, number)?;
     }
+    // It stays open while the program runs, and must not be where the filter lets something be read or written.
+    let artifact = rustix::io::fcntl_dupfd_cloexec(&received_artifact, descriptors::FIRST_FREE)?;
+    drop(received_artifact);
     let image = if launch.has_image { Some(File::from(next()?)) } else { None };
 
     limits(&launch).apply().context("cannot set resource limits")?;
@@ -138,6 +142,7 @@ fn limits(launch: &Launch) -> Limits {
         pending_signals: 1 << 20,
         data_bytes: Some(DATA_BYTES.saturating_add(launch.limits.fs_bytes)),
         stack_bytes: Some(launch.limits.stack_bytes.saturating_add(HOST_STACK_BYTES)),
+        file_bytes: None,
         address_space_bytes: None,
     }
 }

@@ -51,12 +51,24 @@ struct Ready {
     socket: Channel,
 }
 
+/// A process that got its order, or will as soon as the runtime has its socket.
+struct Running {
+    child: Child,
+    role: Role,
+}
+
 struct Zygote {
     epoll: OwnedFd,
-    running: BTreeMap<ProcessId, Child>,
+    namespaces: bool,
+    running: BTreeMap<ProcessId, Running>,
     pool: VecDeque<Ready>,
     pool_target: usize,
 }
+
+/// What a compiler that was taken over can make of threads is bounded by this, where there is no control group.
+const MOST_PROCESSES: u64 = 1 << 16;
+/// Processes that may start between the order to a compiler and the start of its last thread.
+const STARTED_MEANWHILE: u64 = 1024;
 
 /// The epoll key of the container socket; processes have their id.
 const CONTROL_KEY: u64 = u64::MAX;
@@ -98,7 +110,13 @@ impl Zygote {
         }
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, control.as_fd(), epoll::EventData::new_u64(CONTROL_KEY), epoll::EventFlags::IN)?;
-        let mut zygote = Self { epoll, running: BTreeMap::new(), pool: VecDeque::new(), pool_target: 0 };
+        let mut zygote = Self {
+            epoll,
+            namespaces: config.namespaces,
+            running: BTreeMap::new(),
+            pool: VecDeque::new(),
+            pool_target: 0,
+        };
         // The first program is as good as certain: its process is made while the runtime still reads what is next.
         zygote.pool_target = 1;
         zygote.fill_pool();
@@ -146,7 +164,7 @@ impl Zygote {
                 };
                 let ready = match pooled {
                     Some(ready) => Ok(ready),
-                    None => fork(role),
+                    None => fork(role, self.most_processes()),
                 };
                 match ready {
                     Ok(Ready { child, socket }) => {
@@ -154,7 +172,7 @@ impl Zygote {
                         epoll::add(&self.epoll, child.pidfd(), key, epoll::EventFlags::IN)?;
                         let descriptors = [socket.as_fd(), child.pidfd()];
                         control.send(&Event::Started { id }.encode(), &descriptors)?;
-                        self.running.insert(id, child);
+                        self.running.insert(id, Running { child, role });
                     }
                     Err(error) => {
                         let errno = error.raw_os_error().unwrap_or(0);
@@ -168,7 +186,7 @@ impl Zygote {
                 self.fill_pool();
             }
             Request::Kill { id } => {
-                if let Some(child) = self.running.get(&id) {
+                if let Some(Running { child, .. }) = self.running.get(&id) {
                     child.kill(rustix::process::Signal::KILL)?;
                 }
             }
@@ -179,16 +197,28 @@ impl Zygote {
     /// Forks until the pool is full. A failure is no error here: it will be one when a process is asked for.
     fn fill_pool(&mut self) {
         while self.pool.len() < self.pool_target {
-            match fork(Role::Program) {
+            match fork(Role::Program, 0) {
                 Ok(ready) => self.pool.push_back(ready),
                 Err(_) => break,
             }
         }
     }
 
+    /// The most processes and threads that there may be once a compiler more has started its own: the kernel counts
+    /// those of all workers together. Without namespaces it also counts those of the user elsewhere.
+    fn most_processes(&self) -> u64 {
+        if !self.namespaces {
+            return MOST_PROCESSES;
+        }
+        let compilers = self.running.values().filter(|running| running.role == Role::Compiler).count() as u64;
+        let others = (self.running.len() + self.pool.len()) as u64 - compilers;
+        let threads = (compilers + 1) * u64::from(compiler::MAX_THREADS + 1);
+        (others + threads + STARTED_MEANWHILE).min(MOST_PROCESSES)
+    }
+
     fn reap(&mut self, key: u64, control: &Channel) -> anyhow::Result<()> {
         let id = ProcessId(u32::try_from(key).context("an event for no process")?);
-        let Some(child) = self.running.get_mut(&id) else { return Ok(()) };
+        let Some(Running { child, .. }) = self.running.get_mut(&id) else { return Ok(()) };
         let Some(Exit { ending, usage }) = child.try_wait()? else { return Ok(()) };
         epoll::delete(&self.epoll, child.pidfd())?;
         self.running.remove(&id);
@@ -207,8 +237,9 @@ impl Zygote {
     }
 }
 
-/// Forks a process for `role`, which waits for its order at its socket.
-fn fork(role: Role) -> std::io::Result<Ready> {
+/// Forks a process for `role`, which waits for its order at its socket. `processes` matters to compilers.
+fn fork(role: Role, processes: u64) -> std::io::Result<Ready> {
+    let own = rustix::process::getpid();
     let (ours, theirs) = Channel::pair().map_err(std::io::Error::other)?;
     match process::fork() {
         Ok(Fork::Parent(child)) => {
@@ -217,8 +248,8 @@ fn fork(role: Role) -> std::io::Result<Ready> {
         }
         Ok(Fork::Child) => {
             let status = match role {
-                Role::Program => program::main(theirs),
-                Role::Compiler => compiler::main(theirs),
+                Role::Program => program::main(theirs, own),
+                Role::Compiler => compiler::main(theirs, own, processes),
             };
             process::exit(status)
         }

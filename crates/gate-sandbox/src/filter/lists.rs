@@ -1,7 +1,7 @@
 //! The lists. Each entry says who calls; an entry whose caller is gone goes too.
 
 use super::{Condition, Effect, Rule};
-use crate::descriptors::{CONTROL, PACKETS, STDERR, STDIN, STDOUT};
+use crate::descriptors::{ARTIFACT, CONTROL, PACKETS, STDERR, STDIN, STDOUT};
 
 /// `rule!(effect, number, name, conditions, caller)`.
 macro_rules! rule {
@@ -29,15 +29,34 @@ const fn masked(argument: u8, mask: i32, value: i32) -> Condition {
     Condition { argument, mask: mask.cast_unsigned(), value: value.cast_unsigned() }
 }
 
-/// From `linux/prctl.h`; libc has them for x86-64 only.
-const PR_GET_SPECULATION_CTRL: i32 = 52;
-const PR_SET_SPECULATION_CTRL: i32 = 53;
+/// Memory that can be read, or read and written, or neither. Not `PROT_GROWSDOWN`, nor any other protection.
+const DATA: Condition = masked(2, !(libc::PROT_READ | libc::PROT_WRITE), 0);
 
-/// Memory that is not executable.
-const NOT_EXECUTABLE: Condition = masked(2, libc::PROT_EXEC, 0);
+/// Exactly code: what can be executed cannot be written at the same time.
+const CODE: Condition = exactly(2, libc::PROT_READ | libc::PROT_EXEC);
 
-/// `FUTEX_PRIVATE_FLAG`: no other process is waited for or woken.
-const PRIVATE: Condition = masked(1, libc::FUTEX_PRIVATE_FLAG, libc::FUTEX_PRIVATE_FLAG);
+/// New private memory, which counts for `RLIMIT_DATA` once it is writable. Not `MAP_SHARED`, which does not count, nor
+/// `MAP_GROWSDOWN`, which counts as stack and is not limited, nor `MAP_HUGETLB`.
+const NEW_PRIVATE: Condition =
+    masked(3, !(libc::MAP_NORESERVE | libc::MAP_STACK), libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+
+/// A private view of a file.
+const PRIVATE_FILE: Condition = exactly(3, libc::MAP_PRIVATE);
+
+/// A file itself, mapped over a reservation.
+const SHARED_FILE: Condition = masked(3, !libc::MAP_NORESERVE, libc::MAP_SHARED | libc::MAP_FIXED);
+
+/// A mapping grows, shrinks or moves to an address of the kernel's choice. Keeps its protection and what it counts for.
+const RESIZE: Condition = masked(3, !libc::MREMAP_MAYMOVE, 0);
+
+/// An operation on a futex, private to the process or not, by either clock.
+const fn futex(operation: i32) -> Condition {
+    masked(1, !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME), operation)
+}
+
+/// Advice with which the C library makes guard pages since glibc 2.42 (`MADV_GUARD_INSTALL`, and its reverse), with one
+/// bit that differs.
+const GUARD_PAGES: Condition = masked(2, !1, 102);
 
 /// Flags with which the C libraries create threads (glibc exactly these, musl also the historical `CLONE_DETACHED`).
 /// In particular no namespace, no process, no pidfd.
@@ -58,85 +77,44 @@ const A_FORK: Condition = masked(0, !(libc::CLONE_CHILD_SETTID | libc::CLONE_CHI
 
 /// A worker that runs a program.
 pub(super) const RUNNING: &[Rule] = &[
-    rule!(Allow, SYS_read, "read", &[descriptor(STDIN)], "the program reads standard input"),
-    rule!(
-        Allow,
-        SYS_readv,
-        "readv",
-        &[descriptor(STDIN)],
-        "the program reads standard input into several buffers"
-    ),
-    rule!(Allow, SYS_read, "read", &[descriptor(PACKETS)], "worker: packets from services"),
+    rule!(Allow, SYS_readv, "readv", &[descriptor(STDIN)], "worker: the program reads standard input"),
     rule!(Allow, SYS_readv, "readv", &[descriptor(PACKETS)], "worker: packets from services"),
-    rule!(Allow, SYS_write, "write", &[descriptor(STDOUT)], "the program writes standard output"),
-    rule!(
-        Allow,
-        SYS_writev,
-        "writev",
-        &[descriptor(STDOUT)],
-        "the program writes standard output from several buffers"
-    ),
+    rule!(Allow, SYS_writev, "writev", &[descriptor(STDOUT)], "worker: the program writes standard output"),
+    rule!(Allow, SYS_writev, "writev", &[descriptor(STDERR)], "worker: the program writes standard error"),
+    rule!(Allow, SYS_writev, "writev", &[descriptor(PACKETS)], "worker: packets to services"),
+    rule!(Allow, SYS_write, "write", &[descriptor(STDOUT)], "worker: what fits below the output limit"),
     rule!(
         Allow,
         SYS_write,
         "write",
         &[descriptor(STDERR)],
-        "the program writes standard error; message of a panic"
+        "worker: what fits below the output limit; message of a panic"
     ),
-    rule!(
-        Allow,
-        SYS_writev,
-        "writev",
-        &[descriptor(STDERR)],
-        "the program writes standard error from several buffers"
-    ),
-    rule!(Allow, SYS_write, "write", &[descriptor(PACKETS)], "worker: packets to services"),
-    rule!(Allow, SYS_writev, "writev", &[descriptor(PACKETS)], "worker: packets to services"),
     rule!(Allow, SYS_sendmsg, "sendmsg", &[descriptor(CONTROL)], "channel: reports to the supervisor"),
-    rule!(Allow, SYS_recvmsg, "recvmsg", &[descriptor(CONTROL)], "channel: orders of the supervisor"),
-    #[cfg(target_arch = "x86_64")]
-    rule!(Allow, SYS_poll, "poll", &[], "C library and Rust: poll without a signal mask"),
-    rule!(Allow, SYS_ppoll, "ppoll", &[], "worker: waits for input, packets, orders, or a time"),
-    rule!(Allow, SYS_clock_gettime, "clock_gettime", &[], "clocks, where the vDSO cannot read them"),
-    rule!(Allow, SYS_clock_nanosleep, "clock_nanosleep", &[], "the program sleeps"),
+    rule!(Allow, SYS_ppoll, "ppoll", &[], "worker: waits for input, packets, or a time"),
     rule!(
         Allow,
-        SYS_restart_syscall,
-        "restart_syscall",
+        SYS_clock_gettime,
+        "clock_gettime",
         &[],
-        "kernel: continues an interrupted sleep after a stop"
+        "the clock of processor time; others where the vDSO cannot read them"
     ),
     rule!(Allow, SYS_getrandom, "getrandom", &[], "the program asks for random bytes; hash seeds"),
-    rule!(Allow, SYS_mmap, "mmap", &[NOT_EXECUTABLE], "allocator: large blocks; engine: memories and tables"),
-    rule!(Allow, SYS_mprotect, "mprotect", &[NOT_EXECUTABLE], "engine: a memory grows into its reservation"),
+    rule!(Allow, SYS_mmap, "mmap", &[DATA, NEW_PRIVATE], "allocator: large blocks; engine: tables, its heap"),
+    rule!(Allow, SYS_mprotect, "mprotect", &[DATA], "engine: a memory grows into its reservation"),
     rule!(Allow, SYS_munmap, "munmap", &[], "allocator and engine: give memory back"),
-    rule!(Allow, SYS_madvise, "madvise", &[], "allocator and engine: give pages back, keep the mapping"),
-    rule!(Allow, SYS_mremap, "mremap", &[], "allocator: realloc of large blocks; keeps the protection"),
+    rule!(Allow, SYS_mremap, "mremap", &[RESIZE], "allocator: realloc of large blocks"),
     rule!(Allow, SYS_brk, "brk", &[], "allocator: small blocks"),
     rule!(
         Allow,
         SYS_futex,
         "futex",
-        &[PRIVATE],
-        "locks of the standard library, never contended in one thread"
+        &[exactly(1, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG)],
+        "C library: the end of a first use. In one thread nothing is waited for"
     ),
-    rule!(
-        Allow,
-        SYS_rt_sigreturn,
-        "rt_sigreturn",
-        &[],
-        "kernel: return from the handlers of traps and of the stop signal"
-    ),
-    rule!(Allow, SYS_rt_sigprocmask, "rt_sigprocmask", &[], "engine: leaves the handler of a trap; abort"),
+    rule!(Allow, SYS_rt_sigreturn, "rt_sigreturn", &[], "kernel: return from the handler of traps"),
     rule!(Allow, SYS_sigaltstack, "sigaltstack", &[], "engine: stack for the handler of stack overflow"),
-    rule!(
-        Allow,
-        SYS_sched_yield,
-        "sched_yield",
-        &[],
-        "the program yields; spin locks of the standard library"
-    ),
-    rule!(Allow, SYS_close, "close", &[], "worker: the program closes a standard stream; end of the process"),
+    rule!(Allow, SYS_close, "close", &[], "worker: what it drops before its end"),
     rule!(
         Allow,
         SYS_fcntl,
@@ -144,9 +122,8 @@ pub(super) const RUNNING: &[Rule] = &[
         &[exactly(1, libc::F_GETFD)],
         "standard library: debug builds check a descriptor before they close it"
     ),
-    rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped"),
-    rule!(Allow, SYS_gettid, "gettid", &[], "C library: abort; message of a panic"),
-    rule!(Allow, SYS_exit, "exit", &[], "end of a thread"),
+    rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped, after a panic"),
+    rule!(Allow, SYS_gettid, "gettid", &[], "standard library: message of a panic"),
     rule!(Allow, SYS_exit_group, "exit_group", &[], "end of the process"),
 ];
 
@@ -156,82 +133,61 @@ pub(super) const LOADING: &[Rule] = &[
         Allow,
         SYS_mmap,
         "mmap",
-        &[masked(3, libc::MAP_SHARED | libc::MAP_PRIVATE, libc::MAP_PRIVATE)],
-        "engine: maps compiled code; private, so that a file changed later does not change it"
+        &[DATA, PRIVATE_FILE],
+        "engine: the artifact; private, so that a file changed later does not change it. worker: the image of files"
     ),
-    rule!(Allow, SYS_mprotect, "mprotect", &[], "engine: makes code executable and read-only"),
+    rule!(Allow, SYS_mmap, "mmap", &[DATA, SHARED_FILE], "engine: linear memories, which are memfds"),
+    rule!(Allow, SYS_mprotect, "mprotect", &[CODE], "engine: makes the artifact's code executable"),
+    rule!(Allow, SYS_memfd_create, "memfd_create", &[], "engine: linear memories"),
+    rule!(Allow, SYS_ftruncate, "ftruncate", &[], "engine: size of a linear memory"),
     rule!(
         Allow,
-        SYS_memfd_create,
-        "memfd_create",
-        &[],
-        "memfd: memory of the program; engine: initial memory images"
+        SYS_fcntl,
+        "fcntl",
+        &[exactly(1, libc::F_ADD_SEALS)],
+        "engine: a linear memory stays as large as it is"
     ),
-    rule!(Allow, SYS_ftruncate, "ftruncate", &[], "memfd: sets its size"),
-    rule!(Allow, SYS_fcntl, "fcntl", &[exactly(1, libc::F_ADD_SEALS)], "memfd: seals it"),
     rule!(
         Allow,
         SYS_fcntl,
         "fcntl",
         &[exactly(1, libc::F_GET_SEALS)],
-        "memfd: checks the seals of an artifact"
+        "memfd: checks the seals of the image of files"
     ),
     rule!(
         Allow,
         SYS_fcntl,
         "fcntl",
         &[exactly(1, libc::F_DUPFD_CLOEXEC)],
-        "descriptors: moves them into place"
+        "worker: moves the artifact away from the fixed numbers"
     ),
-    rule!(Allow, SYS_fcntl, "fcntl", &[exactly(1, libc::F_GETFL)], "worker: is a descriptor blocking"),
-    rule!(
-        Allow,
-        SYS_fcntl,
-        "fcntl",
-        &[exactly(1, libc::F_SETFL)],
-        "worker: makes the packets descriptor non-blocking"
-    ),
+    rule!(Allow, SYS_dup3, "dup3", &[], "descriptors: moves them into place"),
     rule!(Allow, SYS_fstat, "fstat", &[], "memfd: its size"),
-    rule!(Allow, SYS_newfstatat, "newfstatat", &[exactly(3, libc::AT_EMPTY_PATH)], "C library: fstat"),
     rule!(
         Allow,
         SYS_statx,
         "statx",
         &[exactly(2, libc::AT_EMPTY_PATH)],
-        "standard library: metadata of a descriptor"
+        "standard library: size of the artifact"
     ),
-    rule!(Allow, SYS_lseek, "lseek", &[], "standard library: reads a file to its end"),
-    rule!(Allow, SYS_pread64, "pread64", &[], "worker: reads a snapshot's memory from its memfd"),
-    rule!(Allow, SYS_pwrite64, "pwrite64", &[], "engine: writes an initial memory image to its memfd"),
-    rule!(Allow, SYS_read, "read", &[], "worker: reads artifact and state from memfds"),
-    rule!(Allow, SYS_write, "write", &[], "engine: writes an initial memory image to its memfd"),
-    rule!(Allow, SYS_sendmsg, "sendmsg", &[], "channel: reports, before the control descriptor is in place"),
-    rule!(Allow, SYS_recvmsg, "recvmsg", &[], "channel: the start order with its descriptors"),
-    rule!(Allow, SYS_getsockopt, "getsockopt", &[], "channel: checks that a descriptor is one"),
-    rule!(Allow, SYS_close_range, "close_range", &[], "descriptors: closes all but the given ones"),
-    rule!(Allow, SYS_dup3, "dup3", &[], "descriptors: moves them into place"),
-    #[cfg(target_arch = "x86_64")]
-    rule!(Allow, SYS_dup2, "dup2", &[], "C library: older form of dup3"),
-    rule!(Allow, SYS_futex, "futex", &[], "C library: first use of locks in a forked process"),
-    rule!(Allow, SYS_socketpair, "socketpair", &[exactly(0, libc::AF_UNIX)], "worker: its packet stream"),
+    rule!(Allow, SYS_pread64, "pread64", &[], "engine: reads what the artifact says of its module"),
+    rule!(Allow, SYS_recvmsg, "recvmsg", &[descriptor(CONTROL)], "channel: the order, with its descriptors"),
+    rule!(
+        Allow,
+        SYS_socketpair,
+        "socketpair",
+        &[
+            exactly(0, libc::AF_UNIX),
+            exactly(1, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK),
+        ],
+        "worker: its packet stream"
+    ),
+    rule!(Allow, SYS_futex, "futex", &[futex(libc::FUTEX_WAKE)], "C library: the end of a first use"),
     rule!(Allow, SYS_timer_create, "timer_create", &[], "cpu: limit of processor time"),
     rule!(Allow, SYS_timer_settime, "timer_settime", &[], "cpu: limit of processor time"),
     rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits: of this process"),
-    rule!(
-        Allow,
-        SYS_rt_sigaction,
-        "rt_sigaction",
-        &[],
-        "engine: handlers of traps; worker: handler of the stop signal"
-    ),
-    rule!(Allow, SYS_sched_getaffinity, "sched_getaffinity", &[], "standard library: number of processors"),
-    rule!(
-        Allow,
-        SYS_membarrier,
-        "membarrier",
-        &[],
-        "engine: new code becomes visible to instruction fetch (ARM64)"
-    ),
+    #[cfg(target_arch = "aarch64")]
+    rule!(Allow, SYS_membarrier, "membarrier", &[], "engine: new code becomes visible to instruction fetch"),
     rule!(
         Allow,
         SYS_prctl,
@@ -239,46 +195,29 @@ pub(super) const LOADING: &[Rule] = &[
         &[exactly(0, libc::PR_SET_NO_NEW_PRIVS)],
         "filter: precondition of installing one"
     ),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, PR_SET_SPECULATION_CTRL)], "speculation"),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, PR_GET_SPECULATION_CTRL)], "speculation: report"),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_DUMPABLE)], "worker: stays undumpable"),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_NAME)], "worker: its name in process lists"),
     rule!(
         Allow,
         SYS_seccomp,
         "seccomp",
-        &[exactly(0, libc::SECCOMP_SET_MODE_FILTER.cast_signed())],
+        &[exactly(0, libc::SECCOMP_SET_MODE_FILTER.cast_signed()), exactly(1, 0)],
         "filter: the one for running; filters can only take away"
     ),
 ];
 
-/// A worker that compiles.
+/// A worker that compiles. Its one file is there from the beginning: it can make no others, so that what it can fill of
+/// the host's memory is limited.
 pub(super) const COMPILER: &[Rule] = &[
+    rule!(Allow, SYS_recvmsg, "recvmsg", &[descriptor(CONTROL)], "channel: the order, with the module"),
+    rule!(Allow, SYS_sendmsg, "sendmsg", &[descriptor(CONTROL)], "channel: the result, with the artifact"),
     rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits: of this process"),
-    rule!(Allow, SYS_read, "read", &[], "worker: reads the module from a memfd"),
-    rule!(Allow, SYS_pread64, "pread64", &[], "worker: reads the module from a memfd"),
-    rule!(Allow, SYS_lseek, "lseek", &[], "standard library: reads a file to its end"),
-    rule!(Allow, SYS_write, "write", &[], "worker: writes the artifact to a memfd; message of a panic"),
-    rule!(Allow, SYS_writev, "writev", &[], "standard library: message of a panic"),
-    rule!(Allow, SYS_pwrite64, "pwrite64", &[], "worker: writes the artifact to a memfd"),
-    rule!(Allow, SYS_sendmsg, "sendmsg", &[], "channel: the result, with the artifact"),
-    rule!(Allow, SYS_recvmsg, "recvmsg", &[], "channel: the order, with the module"),
-    #[cfg(target_arch = "x86_64")]
-    rule!(Allow, SYS_poll, "poll", &[], "C library and Rust: poll without a signal mask"),
-    rule!(Allow, SYS_ppoll, "ppoll", &[], "channel: waits for an order"),
-    rule!(Allow, SYS_close, "close", &[], "descriptors that are not needed any more"),
-    rule!(Allow, SYS_fstat, "fstat", &[], "memfd: its size"),
-    rule!(Allow, SYS_newfstatat, "newfstatat", &[exactly(3, libc::AT_EMPTY_PATH)], "C library: fstat"),
+    rule!(Allow, SYS_write, "write", &[descriptor(ARTIFACT)], "worker: writes the artifact"),
     rule!(
         Allow,
-        SYS_statx,
-        "statx",
-        &[exactly(2, libc::AT_EMPTY_PATH)],
-        "standard library: metadata of a descriptor"
+        SYS_fcntl,
+        "fcntl",
+        &[descriptor(ARTIFACT), exactly(1, libc::F_ADD_SEALS)],
+        "memfd: seals the artifact"
     ),
-    rule!(Allow, SYS_memfd_create, "memfd_create", &[], "memfd: the artifact"),
-    rule!(Allow, SYS_ftruncate, "ftruncate", &[], "memfd: the artifact's size"),
-    rule!(Allow, SYS_fcntl, "fcntl", &[exactly(1, libc::F_ADD_SEALS)], "memfd: seals the artifact"),
     rule!(
         Allow,
         SYS_fcntl,
@@ -293,17 +232,21 @@ pub(super) const COMPILER: &[Rule] = &[
         &[exactly(1, libc::F_GETFD)],
         "standard library: debug check of descriptors"
     ),
-    rule!(Allow, SYS_mmap, "mmap", &[NOT_EXECUTABLE], "allocator; thread stacks; the module as memory"),
+    rule!(Allow, SYS_fstat, "fstat", &[], "memfd: size of the module"),
+    rule!(Allow, SYS_close, "close", &[], "descriptors that are not needed any more"),
+    rule!(Allow, SYS_mmap, "mmap", &[DATA, NEW_PRIVATE], "allocator; thread stacks"),
+    rule!(Allow, SYS_mmap, "mmap", &[DATA, PRIVATE_FILE], "memfd: the module as memory"),
+    rule!(Allow, SYS_mprotect, "mprotect", &[DATA], "C library: guard pages of stacks, allocator arenas"),
+    rule!(Allow, SYS_munmap, "munmap", &[], "allocator; thread stacks"),
     rule!(
         Allow,
-        SYS_mprotect,
-        "mprotect",
-        &[NOT_EXECUTABLE],
-        "C library: guard pages of stacks, allocator arenas"
+        SYS_madvise,
+        "madvise",
+        &[exactly(2, libc::MADV_DONTNEED)],
+        "allocator: arenas shrink; stacks of threads that ended"
     ),
-    rule!(Allow, SYS_munmap, "munmap", &[], "allocator; thread stacks"),
-    rule!(Allow, SYS_madvise, "madvise", &[], "allocator; stacks of threads that ended"),
-    rule!(Allow, SYS_mremap, "mremap", &[], "allocator: realloc of large blocks"),
+    rule!(Allow, SYS_madvise, "madvise", &[GUARD_PAGES], "C library: guard pages of stacks"),
+    rule!(Allow, SYS_mremap, "mremap", &[RESIZE], "allocator: realloc of large blocks"),
     rule!(Allow, SYS_brk, "brk", &[], "allocator"),
     rule!(Allow, SYS_clone, "clone", &[A_THREAD], "rayon: threads that compile functions in parallel"),
     rule!(
@@ -315,7 +258,15 @@ pub(super) const COMPILER: &[Rule] = &[
     ),
     rule!(Allow, SYS_set_robust_list, "set_robust_list", &[], "C library: start of a thread"),
     rule!(Allow, SYS_rseq, "rseq", &[], "C library: start of a thread"),
-    rule!(Allow, SYS_futex, "futex", &[], "rayon: threads wait for work; join uses one that is not private"),
+    rule!(Allow, SYS_futex, "futex", &[futex(libc::FUTEX_WAKE)], "rayon: threads give work away"),
+    rule!(Allow, SYS_futex, "futex", &[futex(libc::FUTEX_WAIT)], "C library: threads wait for a lock"),
+    rule!(
+        Allow,
+        SYS_futex,
+        "futex",
+        &[futex(libc::FUTEX_WAIT_BITSET)],
+        "rayon: threads wait for work; C library: join"
+    ),
     rule!(
         Allow,
         SYS_sched_getaffinity,
@@ -331,14 +282,6 @@ pub(super) const COMPILER: &[Rule] = &[
         "standard library: number of processors, first from the control group's files, which do not exist here"
     ),
     rule!(Allow, SYS_sched_yield, "sched_yield", &[], "rayon: threads look for work"),
-    rule!(Allow, SYS_prctl, "prctl", &[exactly(0, libc::PR_SET_NAME)], "standard library: names threads"),
-    rule!(
-        Allow,
-        SYS_prlimit64,
-        "prlimit64",
-        &[exactly(0, 0), exactly(2, 0)],
-        "C library: reads the size for thread stacks"
-    ),
     rule!(
         Allow,
         SYS_sigaltstack,
@@ -353,15 +296,14 @@ pub(super) const COMPILER: &[Rule] = &[
         &[],
         "C library: blocks signals while it starts a thread"
     ),
-    rule!(Allow, SYS_rt_sigaction, "rt_sigaction", &[], "standard library: handler of stack overflow"),
-    rule!(Allow, SYS_rt_sigreturn, "rt_sigreturn", &[], "kernel: return from a handler"),
     rule!(
         Allow,
-        SYS_restart_syscall,
-        "restart_syscall",
+        SYS_rt_sigaction,
+        "rt_sigaction",
         &[],
-        "kernel: continues an interrupted wait after a stop"
+        "C library: its own signals, before the first thread"
     ),
+    rule!(Allow, SYS_rt_sigreturn, "rt_sigreturn", &[], "kernel: return from the handler of stack overflow"),
     rule!(
         Allow,
         SYS_clock_gettime,
@@ -370,8 +312,8 @@ pub(super) const COMPILER: &[Rule] = &[
         "compile times, where the vDSO cannot read the clock"
     ),
     rule!(Allow, SYS_getrandom, "getrandom", &[], "hash seeds"),
-    rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped"),
-    rule!(Allow, SYS_gettid, "gettid", &[], "standard library: message of a panic; C library: abort"),
+    rule!(Allow, SYS_getpid, "getpid", &[], "process: owner check when a child is dropped, after a panic"),
+    rule!(Allow, SYS_gettid, "gettid", &[], "standard library: start of a thread; message of a panic"),
     rule!(Allow, SYS_exit, "exit", &[], "end of a thread"),
     rule!(Allow, SYS_exit_group, "exit_group", &[], "end of the process"),
 ];
@@ -387,9 +329,8 @@ pub(super) const ZYGOTE: &[Rule] = &[
         "process: fork checks that there is one thread"
     ),
     rule!(Allow, SYS_wait4, "wait4", &[], "process: end of a worker, with its resource usage"),
-    rule!(Allow, SYS_waitid, "waitid", &[], "process: end of a worker"),
     rule!(Allow, SYS_pidfd_open, "pidfd_open", &[], "process: descriptor of a worker"),
-    rule!(Allow, SYS_pidfd_send_signal, "pidfd_send_signal", &[], "process: kills or stops a worker"),
+    rule!(Allow, SYS_pidfd_send_signal, "pidfd_send_signal", &[], "process: kills a worker"),
     rule!(Allow, SYS_kill, "kill", &[], "process: kills a worker whose descriptor could not be opened"),
     rule!(Allow, SYS_getppid, "getppid", &[], "process: worker checks that its parent is there"),
     rule!(
@@ -399,18 +340,28 @@ pub(super) const ZYGOTE: &[Rule] = &[
         &[exactly(0, libc::PR_SET_PDEATHSIG)],
         "process: worker ends with its parent"
     ),
-    rule!(Allow, SYS_socketpair, "socketpair", &[exactly(0, libc::AF_UNIX)], "channel: to a new worker"),
-    rule!(Allow, SYS_setsockopt, "setsockopt", &[exactly(1, libc::SOL_SOCKET)], "channel: its buffer size"),
-    rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits of a worker"),
-    rule!(Allow, SYS_landlock_create_ruleset, "landlock_create_ruleset", &[], "landlock of a worker"),
-    rule!(Allow, SYS_landlock_restrict_self, "landlock_restrict_self", &[], "landlock of a worker"),
     rule!(
         Allow,
-        SYS_prctl,
-        "prctl",
-        &[exactly(0, libc::PR_GET_NO_NEW_PRIVS)],
-        "landlock: is its precondition there"
+        SYS_socketpair,
+        "socketpair",
+        &[exactly(0, libc::AF_UNIX), exactly(1, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC)],
+        "channel: to a new worker"
     ),
+    rule!(
+        Allow,
+        SYS_setsockopt,
+        "setsockopt",
+        &[exactly(1, libc::SOL_SOCKET), exactly(2, libc::SO_SNDBUF)],
+        "channel: its buffer size"
+    ),
+    rule!(
+        Allow,
+        SYS_getsockopt,
+        "getsockopt",
+        &[exactly(1, libc::SOL_SOCKET), exactly(2, libc::SO_TYPE)],
+        "channel: checks that a descriptor is one"
+    ),
+    rule!(Allow, SYS_close_range, "close_range", &[], "descriptors: a worker closes all but its own"),
     rule!(
         Allow,
         SYS_epoll_create1,
@@ -420,6 +371,5 @@ pub(super) const ZYGOTE: &[Rule] = &[
     ),
     rule!(Allow, SYS_epoll_ctl, "epoll_ctl", &[], "zygote: waits for orders and for the ends of workers"),
     rule!(Allow, SYS_epoll_pwait, "epoll_pwait", &[], "zygote: waits for orders and for the ends of workers"),
-    #[cfg(target_arch = "x86_64")]
-    rule!(Allow, SYS_epoll_wait, "epoll_wait", &[], "zygote: waits for orders and for the ends of workers"),
+    rule!(Allow, SYS_write, "write", &[descriptor(STDERR)], "standard library: message of a panic"),
 ];

@@ -159,8 +159,27 @@ fn what_a_running_program_may_not_do() {
         libc::SYS_lseek,
         libc::SYS_pread64,
         libc::SYS_pwrite64,
+        libc::SYS_read,
+        libc::SYS_recvmsg,
+        libc::SYS_madvise,
+        libc::SYS_clock_nanosleep,
     ] {
         check(Stage::Running, number, [0; 6], KILL);
+    }
+}
+
+/// Of files in memory nothing but a control group counts the size.
+#[test]
+fn a_compiler_makes_no_files() {
+    for number in [libc::SYS_memfd_create, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_socketpair] {
+        check(Stage::Compiler, number, [0; 6], KILL);
+    }
+    for fd in 0..64 {
+        let write = if fd == 4 { ALLOW } else { KILL };
+        check(Stage::Compiler, libc::SYS_write, [fd, 0, 0, 0, 0, 0], write);
+        for number in [libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_writev] {
+            check(Stage::Compiler, number, [fd, 0, 0, 0, 0, 0], KILL);
+        }
     }
 }
 
@@ -169,36 +188,84 @@ fn descriptors_of_a_running_program() {
     for fd in 0..64 {
         let may = |fds: &[u64]| if fds.contains(&fd) { ALLOW } else { KILL };
         let arguments = [fd, 0, 0, 0, 0, 0];
-        for (numbers, fds) in [
-            ([libc::SYS_read, libc::SYS_readv], &[0, 4][..]),
-            ([libc::SYS_write, libc::SYS_writev], &[1, 2, 4]),
-            ([libc::SYS_sendmsg, libc::SYS_recvmsg], &[3]),
+        for (number, fds) in [
+            (libc::SYS_readv, &[0, 4][..]),
+            (libc::SYS_writev, &[1, 2, 4]),
+            (libc::SYS_write, &[1, 2]),
+            (libc::SYS_sendmsg, &[3]),
         ] {
-            for number in numbers {
-                check(Stage::Running, number, arguments, may(fds));
-            }
+            check(Stage::Running, number, arguments, may(fds));
         }
     }
     // The kernel takes the low half of the register.
-    check(Stage::Running, libc::SYS_read, [1 << 32, 0, 0, 0, 0, 0], ALLOW);
-    check(Stage::Running, libc::SYS_read, [(1 << 32) | 1, 0, 0, 0, 0, 0], KILL);
+    check(Stage::Running, libc::SYS_readv, [1 << 32, 0, 0, 0, 0, 0], ALLOW);
+    check(Stage::Running, libc::SYS_readv, [(1 << 32) | 1, 0, 0, 0, 0, 0], KILL);
 }
 
 #[test]
 fn executable_memory() {
-    let (exec, shared, private) = (0x4, 0x1, 0x2);
-    for protection in 0..8 {
-        let expect = if protection & exec == 0 { ALLOW } else { KILL };
-        for flags in [shared, private, shared | private, private | 0x20] {
-            let arguments = [0, 4096, protection, flags, 0, 0];
-            check(Stage::Running, libc::SYS_mmap, arguments, expect);
-            check(Stage::Compiler, libc::SYS_mmap, arguments, expect);
-            let loading = if flags & 3 == private { ALLOW } else { expect };
-            check(Stage::Loading, libc::SYS_mmap, arguments, loading);
+    let (read, write, exec) = (1, 2, 4);
+    for stage in [Stage::Running, Stage::Loading, Stage::Compiler] {
+        // Some bits beyond the three, among them PROT_GROWSDOWN.
+        for protection in (0..16).chain([1 << 24 | read | write, 1 << 25 | read, 1 << 31]) {
+            let data = protection & !(read | write) == 0;
+            let code = stage == Stage::Loading && protection == read | exec;
+            let arguments = [0, 4096, protection, 0, 0, 0];
+            check(stage, libc::SYS_mprotect, arguments, if data || code { ALLOW } else { KILL });
+            let arguments = [0, 4096, protection, 0x22, 0, 0];
+            check(stage, libc::SYS_mmap, arguments, if data { ALLOW } else { KILL });
         }
-        check(Stage::Running, libc::SYS_mprotect, [0, 4096, protection, 0, 0, 0], expect);
-        check(Stage::Compiler, libc::SYS_mprotect, [0, 4096, protection, 0, 0, 0], expect);
-        check(Stage::Loading, libc::SYS_mprotect, [0, 4096, protection, 0, 0, 0], ALLOW);
+    }
+}
+
+/// What a worker maps counts for its limit of private writable memory, except for files that were given to it or that
+/// it made while it was loading.
+#[test]
+fn kinds_of_mappings() {
+    let (shared, private, fixed, anonymous, grows_down, no_reserve, huge) =
+        (0x1, 0x2, 0x10, 0x20, 0x100, 0x4000, 0x4_0000);
+    let new = private | anonymous;
+    for (flags, running, loading, compiler) in [
+        (new, ALLOW, ALLOW, ALLOW),
+        (new | no_reserve, ALLOW, ALLOW, ALLOW),
+        (private, KILL, ALLOW, ALLOW),
+        (shared | fixed | no_reserve, KILL, ALLOW, KILL),
+        (shared | anonymous, KILL, KILL, KILL),
+        (shared | fixed | anonymous, KILL, KILL, KILL),
+        (shared | private, KILL, KILL, KILL),
+        (new | grows_down, KILL, KILL, KILL),
+        (new | huge, KILL, KILL, KILL),
+        (new | fixed, KILL, KILL, KILL),
+    ] {
+        for (stage, expect) in
+            [(Stage::Running, running), (Stage::Loading, loading), (Stage::Compiler, compiler)]
+        {
+            check(stage, libc::SYS_mmap, [0, 4096, 3, flags, 0, 0], expect);
+        }
+    }
+}
+
+#[test]
+fn operations_on_futexes() {
+    let (private, realtime) = (128, 256);
+    let names = [
+        (0, "wait"),
+        (1, "wake"),
+        (3, "requeue"),
+        (5, "wake op"),
+        (6, "lock pi"),
+        (9, "wait bitset"),
+        (11, "wait requeue pi"),
+    ];
+    for (operation, name) in names {
+        let may = |list: &[&str]| if list.contains(&name) { ALLOW } else { KILL };
+        for flags in [0, private, private | realtime] {
+            let arguments = [0, operation | flags, 0, 0, 0, 0];
+            let running = if flags == private { may(&["wake"]) } else { KILL };
+            check(Stage::Running, libc::SYS_futex, arguments, running);
+            check(Stage::Loading, libc::SYS_futex, arguments, may(&["wake"]));
+            check(Stage::Compiler, libc::SYS_futex, arguments, may(&["wait", "wake", "wait bitset"]));
+        }
     }
 }
 

@@ -1,8 +1,4 @@
 //! Resource limits.
-//!
-//! Not set: `RLIMIT_FSIZE`. It would bound the files a program can write, but a worker's only writable files are its
-//! memfds, bounded by its memory, and its standard output, which belongs to the caller and may be any size if it is
-//! redirected to a file; the limit cannot tell them apart.
 
 use std::io;
 
@@ -28,6 +24,10 @@ pub struct Limits {
     pub data_bytes: Option<u64>,
     /// Size of the main thread's stack, in bytes (`RLIMIT_STACK`); `None` leaves it alone.
     pub stack_bytes: Option<u64>,
+    /// Largest file that can be written, in bytes (`RLIMIT_FSIZE`); `None` leaves it alone. Memfds count, which the other
+    /// limits do not see. Not for programs: their standard output belongs to the caller and may be any size if it is
+    /// redirected to a file.
+    pub file_bytes: Option<u64>,
     /// Address space, in bytes (`RLIMIT_AS`); `None` leaves it alone. An engine that reserves gigabytes of addresses
     /// needs `None` or that much.
     pub address_space_bytes: Option<u64>,
@@ -48,6 +48,7 @@ impl Limits {
         for (resource, bytes) in [
             (Resource::Data, self.data_bytes),
             (Resource::Stack, self.stack_bytes),
+            (Resource::Fsize, self.file_bytes),
             (Resource::As, self.address_space_bytes),
         ] {
             if let Some(bytes) = bytes {

@@ -26,6 +26,7 @@ pub(crate) const LIMITS: Limits = Limits {
     pending_signals: 1000,
     data_bytes: Some(256 << 20),
     stack_bytes: Some(1 << 20),
+    file_bytes: None,
     address_space_bytes: None,
 };
 
@@ -49,6 +50,13 @@ fn limits() -> Outcome {
             assert_eq!((limit.current, limit.maximum), (Some(value), Some(value)), "{resource:?}");
         }
         assert_eq!(getrlimit(Resource::As), address_space);
+        Limits { file_bytes: Some(4096), ..LIMITS }.apply().unwrap();
+        assert_eq!(getrlimit(Resource::Fsize).maximum, Some(4096));
+        // The kernel applies it to files in memory.
+        raw::ignore(libc::SIGXFSZ);
+        let file = gate_sandbox::memfd::create("large").unwrap();
+        assert_eq!(rustix::fs::ftruncate(&file, 4097), Err(rustix::io::Errno::FBIG));
+        assert_eq!(rustix::io::pwrite(&file, &[1], 4096), Err(rustix::io::Errno::FBIG));
         // A second, larger one changes nothing.
         Limits { open_files: 50, ..LIMITS }.apply().unwrap();
         assert_eq!(getrlimit(Resource::Nofile).current, Some(5));

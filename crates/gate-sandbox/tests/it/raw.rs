@@ -2,14 +2,15 @@
 #![expect(unsafe_code, reason = "tests of system call filters make system calls by number")]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Makes a system call with any number and arguments; returns the error number, or zero.
 ///
-/// The callers choose arguments with which no call reads or writes memory: pointers are invalid.
+/// The callers choose arguments with which no call writes memory: pointers are invalid, or of constants.
 pub(crate) fn syscall(number: i64, arguments: [u64; 6]) -> i32 {
     let [a, b, c, d, e, f] = arguments;
     // SAFETY: in a process of its own which ends right after; pointers among the arguments are invalid, which the
-    // kernel reports.
+    // kernel reports, or of constants that the call reads.
     let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
     if result == -1 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
 }
@@ -43,12 +44,26 @@ pub(crate) fn has_children() -> bool {
     result != -1
 }
 
-/// Maps a page of a file privately as readable code; whether that worked.
+/// Maps a page of a file privately and makes it readable code, as the engine does; whether that worked.
 pub(crate) fn map_code(file: BorrowedFd<'_>) -> bool {
-    let (protection, fd) = (libc::PROT_READ | libc::PROT_EXEC, file.as_raw_fd());
+    let (protection, fd) = (libc::PROT_READ | libc::PROT_WRITE, file.as_raw_fd());
     // SAFETY: a new mapping, which replaces nothing and is not used.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, fd, 0) };
-    address != libc::MAP_FAILED
+    if address == libc::MAP_FAILED {
+        return false;
+    }
+    // SAFETY: the mapping made just above, which is not used.
+    let result = unsafe { libc::mprotect(address, 4096, libc::PROT_READ | libc::PROT_EXEC) };
+    result == 0
+}
+
+/// Replaces a reservation by a file, as the engine does with linear memories; whether that worked.
+pub(crate) fn map_memory(file: BorrowedFd<'_>) -> bool {
+    let address = std::ptr::with_exposed_provenance_mut(map(1 << 20));
+    let flags = libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_NORESERVE;
+    // SAFETY: the reservation made just above, which is not used.
+    let mapped = unsafe { libc::mmap(address, 1 << 20, libc::PROT_NONE, flags, file.as_raw_fd(), 0) };
+    mapped == address
 }
 
 /// Address of a new mapping.
@@ -56,7 +71,7 @@ pub(crate) fn map(bytes: usize) -> usize {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, which replaces nothing and is not used.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
-    address.addr()
+    address.expose_provenance()
 }
 
 /// Enters a new user namespace.
@@ -72,12 +87,17 @@ pub(crate) fn ignore(signal: i32) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
-extern "C" fn do_nothing(_signal: libc::c_int) {}
+/// How often the handler ran.
+pub(crate) static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
-/// Delivers `SIGALRM` again and again to a handler that does nothing.
+extern "C" fn count(_signal: libc::c_int) {
+    SIGNALS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Delivers `SIGALRM` again and again to a handler that counts.
 pub(crate) fn signal_every_5_ms() {
-    // SAFETY: the handler does nothing, so it may run at any time.
-    unsafe { libc::signal(libc::SIGALRM, do_nothing as *const () as libc::sighandler_t) };
+    // SAFETY: the handler does nothing but an atomic addition, so it may run at any time.
+    unsafe { libc::signal(libc::SIGALRM, count as *const () as libc::sighandler_t) };
     let period = libc::timeval { tv_sec: 0, tv_usec: 5000 };
     let timer = libc::itimerval { it_interval: period, it_value: period };
     // SAFETY: the new value is initialized, and null says the old one is not wanted.
