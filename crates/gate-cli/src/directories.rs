@@ -11,6 +11,8 @@ use anyhow::{Context, bail};
 use gate_fs::image::{Builder, DirId, FileId};
 use gate_sandbox::memfd::{self, Seals};
 
+use crate::text;
+
 /// An image, sealed, and what it counts for.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -30,10 +32,10 @@ fn split(argument: &OsStr) -> anyhow::Result<(PathBuf, String)> {
         None => (bytes, bytes),
     };
     if host.is_empty() || guest.is_empty() {
-        bail!("--dir {}: give it as HOST or HOST::GUEST", argument.display());
+        bail!("--dir {}: give it as HOST or HOST::GUEST", text::name(argument));
     }
     let guest = std::str::from_utf8(guest)
-        .with_context(|| format!("--dir {}: the name for the program is not UTF-8", argument.display()))?;
+        .with_context(|| format!("--dir {}: the name for the program is not UTF-8", text::name(argument)))?;
     Ok((PathBuf::from(OsStr::from_bytes(host)), guest.to_owned()))
 }
 
@@ -46,10 +48,10 @@ pub(crate) fn image(arguments: &[OsString]) -> anyhow::Result<Option<Image>> {
     let mut copy = Copy { builder: Builder::new(File::from(memfd))?, linked: Vec::new() };
     for argument in arguments {
         let (host, guest) = split(argument)?;
-        let what = || format!("cannot copy directory {}", host.display());
+        let what = || format!("cannot copy directory {}", text::name(&host));
         let metadata = fs::metadata(&host).with_context(what)?;
         if !metadata.is_dir() {
-            bail!("cannot copy directory {}: it is no directory", host.display());
+            bail!("cannot copy directory {}: it is no directory", text::name(&host));
         }
         let root = copy.builder.preopen(&guest, modified(&metadata)).with_context(what)?;
         copy.directory(&host, root, 0).with_context(what)?;
@@ -69,20 +71,20 @@ struct Copy {
 impl Copy {
     fn directory(&mut self, host: &Path, into: DirId, depth: usize) -> anyhow::Result<()> {
         if depth > MAX_DEPTH {
-            bail!("{} is more than {MAX_DEPTH} directories deep", host.display());
+            bail!("{} is more than {MAX_DEPTH} directories deep", text::name(&host));
         }
         let mut entries = fs::read_dir(host)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .with_context(|| format!("cannot read directory {}", host.display()))?;
+            .with_context(|| format!("cannot read directory {}", text::name(&host)))?;
         // Equal directories give equal images.
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                bail!("the name of {} is not UTF-8, which programs need", path.display());
+                bail!("the name of {} is not UTF-8, which programs need", text::name(&path));
             };
-            let metadata = entry.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+            let metadata = entry.metadata().with_context(|| format!("cannot read {}", text::name(&path)))?;
             self.entry(&path, name, &metadata, into, depth)?;
         }
         Ok(())
@@ -96,7 +98,7 @@ impl Copy {
         into: DirId,
         depth: usize,
     ) -> anyhow::Result<()> {
-        let what = || format!("cannot copy {}", path.display());
+        let what = || format!("cannot copy {}", text::name(&path));
         let mtim = modified(metadata);
         if metadata.is_dir() {
             let directory = self.builder.directory(into, name, mtim).with_context(what)?;
@@ -105,12 +107,12 @@ impl Copy {
         if metadata.is_symlink() {
             let target = fs::read_link(path).with_context(what)?;
             let Some(target) = target.to_str() else {
-                bail!("the target of link {} is not UTF-8, which programs need", path.display());
+                bail!("the target of link {} is not UTF-8, which programs need", text::name(&path));
             };
             return self.builder.symlink(into, name, mtim, target).with_context(what);
         }
         if !metadata.is_file() {
-            bail!("{} is neither file, directory nor link, and cannot be copied", path.display());
+            bail!("{} is neither file, directory nor link, and cannot be copied", text::name(&path));
         }
         let identity = (metadata.dev(), metadata.ino());
         if metadata.nlink() > 1

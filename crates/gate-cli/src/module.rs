@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::text;
+
 /// The largest module in bytes, as a binary or as text. What is larger is refused before it takes memory.
 pub(crate) const MAX_BYTES: u64 = 256 << 20;
 
@@ -49,7 +51,7 @@ pub(crate) fn read(path: &Path, cancel: BorrowedFd<'_>) -> Result<Module, Unread
         return copy(io::stdin().as_fd(), cancel, path);
     }
     let missing = |error: anyhow::Error| {
-        Unreadable::Missing(error.context(format!("cannot read module {}", path.display())))
+        Unreadable::Missing(error.context(format!("cannot read module {}", text::name(path))))
     };
     // Opening a pipe must not wait for its writer: reading does, and can be cancelled. Files do not care.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -75,7 +77,8 @@ fn copy(source: BorrowedFd<'_>, cancel: BorrowedFd<'_>, path: &Path) -> Result<M
         Err(_) if source.cancelled => return Err(Unreadable::Cancelled),
         Err(error @ CopyError::Write { .. }) => return Err(host(error.into())),
         Err(error) => {
-            let error = anyhow::Error::from(error).context(format!("cannot read module {}", path.display()));
+            let error =
+                anyhow::Error::from(error).context(format!("cannot read module {}", text::name(path)));
             return Err(Unreadable::Missing(error));
         }
     };

@@ -181,7 +181,7 @@ fn read_module(options: &RunOptions, signals: &Signals) -> Result<Module, Failur
             RefusalKind::Limit,
             format!(
                 "module {} is too large (limit: {})",
-                options.module.display(),
+                text::name(&options.module),
                 text::bytes(module::MAX_BYTES)
             ),
         ),
@@ -240,12 +240,12 @@ fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure
 fn environment_string(argument: &OsString) -> Result<Vec<u8>, String> {
     let bytes = argument.as_bytes();
     match bytes.iter().position(|byte| *byte == b'=') {
-        Some(0) => Err(format!("--env {}: the name is missing", argument.display())),
+        Some(0) => Err(format!("--env {}: the name is missing", text::name(argument))),
         Some(_) => Ok(bytes.to_vec()),
         None => match std::env::var_os(argument) {
             Some(value) => Ok([bytes, b"=", &value.into_vec()].concat()),
             None => {
-                Err(format!("--env {}: gate has no variable of that name to pass on", argument.display()))
+                Err(format!("--env {}: gate has no variable of that name to pass on", text::name(argument)))
             }
         },
     }
@@ -326,7 +326,7 @@ impl Workshop<'_> {
             threads: compile_threads(),
             memory_bytes: self.options.compile_memory,
         };
-        let name = text::escaped(&self.options.module.display().to_string());
+        let name = text::name(&self.options.module);
         let mut progress = Progress::new(format!("compiling {name}, {}", text::bytes(module.bytes)));
         let mut tick = || progress.tick();
         let mut watch =

@@ -1,5 +1,7 @@
 //! Text for terminals.
 
+use std::ffi::OsStr;
+
 /// `text` with everything that could make a terminal do something written out: it comes from a stranger.
 pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -10,6 +12,11 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     safe
+}
+
+/// The name of a file or the like: a stranger may have chosen it, too.
+pub(crate) fn name(name: &(impl AsRef<OsStr> + ?Sized)) -> String {
+    escaped(&name.as_ref().display().to_string())
 }
 
 /// Like [`escaped`], of several lines, which are kept and indented.

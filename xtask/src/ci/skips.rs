@@ -8,6 +8,16 @@ pub(super) const LOG: &str = "GATE_SKIP_LOG";
 
 /// Tests that may be skipped, and where.
 const EXPECTED: &[(&str, &str)] = &[
+    ("gate-cli a_cache_of_somebody_else", "only root can give directories away"),
+    ("gate-cli a_full_disk", "only root may mount a small file system"),
+    ("gate-cli a_read_only_disk", "only root may mount a small file system"),
+    (
+        "gate-cli with_delegated_ids",
+        "only root can become another user, and there must be one with delegated ids",
+    ),
+    ("gate-cli without_delegated_ids", "only root can become another user"),
+    ("gate-cli without_namespaces", "only root can become another user"),
+    ("gate-cli without_permission", "only root can become another user"),
     ("gate-store a_full_disk_is_told_apart", "only root may mount a small file system"),
     (
         "gate-store a_read_only_directory_can_be_read",

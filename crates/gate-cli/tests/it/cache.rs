@@ -57,21 +57,22 @@ fn damaged_code_is_compiled_again() {
     let [name] = &names(&stage.cache())[..] else { panic!("there is one artifact") };
     let path = stage.cache().join(name);
     let good = fs::read(&path).unwrap();
-    let damage: [&dyn Fn(&mut Vec<u8>); 5] = [
-        &|bytes| bytes[100] ^= 1,
-        &|bytes| {
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 0x80;
-        },
-        &|bytes| bytes.truncate(1000),
-        &|bytes| bytes.push(0),
-        &|bytes| bytes.clear(),
-    ];
-    for change in damage {
+    let changed = |place: usize, bit: u8| {
         let mut bytes = good.clone();
-        change(&mut bytes);
+        bytes[place] ^= bit;
+        bytes
+    };
+    let half = good.len() / 2;
+    for damaged in [
+        changed(100, 1),
+        changed(half, 0x80),
+        changed(good.len() - 1, 0x10),
+        good[..half].to_vec(),
+        [&good[..], b"x"].concat(),
+        Vec::new(),
+    ] {
         fs::remove_file(&path).unwrap();
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, damaged).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
         // Without a word, except to those who want to know everything.
         check(&run(&stage, &[]), 0, "ran\n", "");

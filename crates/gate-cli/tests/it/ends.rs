@@ -92,6 +92,20 @@ fn the_compiler_is_killed() {
 }
 
 #[test]
+fn gate_is_killed_while_it_has_something_compiled() {
+    let stage = Stage::new();
+    let marked = Marked::new(&stage);
+    let module = gate_testkit::guests::Guest::Ruby.path().unwrap();
+    let running = marked.gate(&stage).arg(module).start().unwrap();
+    let processes = marked.wait_for_processes(running.id(), 2);
+    rustix::process::kill_process(pid(running.id()), rustix::process::Signal::KILL).unwrap();
+    processes.wait_for_their_end();
+    let finished = running.finish(DEADLINE).unwrap();
+    assert_eq!((finished.status.code(), finished.stderr_text().as_str()), (None, ""), "{finished}");
+    marked.assert_nothing_left(&stage);
+}
+
+#[test]
 fn nothing_is_left_after_a_normal_end() {
     let stage = Stage::new();
     let marked = Marked::new(&stage);

@@ -1,5 +1,7 @@
 //! `gate run`, end to end: the programs that users install, real processes, and programs that try what they must not.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod bad_input;
 mod cache;
 mod ends;

@@ -9,7 +9,7 @@ use gate_testkit::process::Program;
 
 use crate::guests::{WAIT, broken, ready_then};
 use crate::processes::Marked;
-use crate::stage::{DEADLINE, Stage, check, is_root, names, skip};
+use crate::stage::{DEADLINE, Stage, check, check_line, is_root, names, skip};
 
 /// An id without account has no entry in `/etc/subuid`.
 const NOBODYS_ID: u32 = 54321;
@@ -134,6 +134,34 @@ fn without_namespaces() {
     if can_become_others("without_namespaces") {
         User::new(NOBODYS_ID).check(&["--no-namespaces"], 0);
     }
+}
+
+#[test]
+fn without_permission() {
+    if !can_become_others("without_permission") {
+        return;
+    }
+    let user = User::new(NOBODYS_ID);
+    let secret = user.module("secret.wat", b"(module (func (export \"_start\")))");
+    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+    let finished = user.gate().arg(&secret).run(DEADLINE).unwrap();
+    check_line(&finished, 127, &["cannot read module", "Permission denied"]);
+    let private = user.stage.path("tmp");
+    fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    let argument = format!("--dir={}", private.display());
+    let finished = user.gate().arg(argument).arg("-").stdin("(module)").run(DEADLINE).unwrap();
+    check_line(&finished, 127, &["cannot copy directory", "cannot read directory", "Permission denied"]);
+
+    // A cache that the user owns and has made read-only.
+    fs::set_permissions(&secret, Permissions::from_mode(0o644)).unwrap();
+    let cache = user.stage.path("home/cache");
+    fs::create_dir(&cache).unwrap();
+    chown(&cache, Some(NOBODYS_ID), Some(NOBODYS_ID)).unwrap();
+    fs::set_permissions(&cache, Permissions::from_mode(0o500)).unwrap();
+    let finished = user.gate().arg("--cache-dir").arg(&cache).arg(&secret).run(DEADLINE).unwrap();
+    assert_eq!(finished.status.code(), Some(0), "{finished}");
+    let warning = "gate: warning: the compiled module is not kept: cannot write artifact in ";
+    assert!(finished.stderr_text().starts_with(warning), "{finished}");
 }
 
 /// The layers in force are told, so that nobody has less than they think.
