@@ -84,9 +84,9 @@ fn work(prepared: &Prepared) -> anyhow::Result<Event> {
     for number in [descriptors::STDIN, descriptors::STDOUT, descriptors::STDERR] {
         descriptors::place(next()?, number)?;
     }
-    // It stays open while the program runs, and must not be where the filter lets something be read or written.
+    // Artifact and memories stay open while the program runs, and must not be where the packets are going to be. What was
+    // received first has that number, and keeps it from being used until the program is loaded.
     let artifact = rustix::io::fcntl_dupfd_cloexec(&received_artifact, descriptors::FIRST_FREE)?;
-    drop(received_artifact);
     let image = if launch.has_image { Some(File::from(next()?)) } else { None };
 
     limits(&launch).apply().context("cannot set resource limits")?;
@@ -102,6 +102,7 @@ fn work(prepared: &Prepared) -> anyhow::Result<Event> {
         Ok(entry) => entry,
         Err(Refused(kind, message)) => return Ok(Event::Refused { kind, message }),
     };
+    drop(received_artifact);
     let personality = program.facts().personality;
     let (calls, packets) = ProgramCalls::new(personality, &launch, image)?;
     if let Some(nanos) = launch.limits.cpu_nanos {

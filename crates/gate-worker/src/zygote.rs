@@ -9,7 +9,7 @@ use anyhow::Context;
 use gate_engine::{Settings, Tier};
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{self, Stage};
-use gate_sandbox::layers::{landlock, speculation};
+use gate_sandbox::layers::{landlock, shuffle, speculation};
 use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
 use rustix::event::epoll;
@@ -88,6 +88,7 @@ impl Zygote {
             gate_engine::warm_up(Settings { tier: Tier::Cranelift, stack_bytes: 1 << 20 })
                 .context("cannot run a program that does nothing")?;
         }
+        shuffle::fill_gaps().context("cannot arrange addresses")?;
         filter::install(Stage::Zygote)?;
 
         let (mut layers, mut missing) = (Vec::new(), Vec::new());

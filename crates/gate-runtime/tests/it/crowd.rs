@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
@@ -37,11 +37,17 @@ pub(crate) fn container() -> Container {
     container
 }
 
-/// Compiles a module.
-pub(crate) fn compile(container: &mut Container, module: &[u8]) -> Compilation {
+/// A module in a sealed file.
+pub(crate) fn module_file(module: &[u8]) -> OwnedFd {
     let file = memfd::create("module").unwrap();
     File::from(file.try_clone().unwrap()).write_all(module).unwrap();
     memfd::seal(&file, Seals::Content).unwrap();
+    file
+}
+
+/// Compiles a module.
+pub(crate) fn compile(container: &mut Container, module: &[u8]) -> Compilation {
+    let file = module_file(module);
     let limits = CompileLimits { time: DEADLINE, threads: 1, memory_bytes: 1 << 30 };
     gate_runtime::compile(container, &file, Tier::Cranelift, &limits, &mut { NEVER }).unwrap()
 }

@@ -3,3 +3,4 @@
 
 mod crowd;
 mod ends;
+mod outside;

@@ -164,11 +164,11 @@ fn cpu_time_with_signal_ignored() -> Outcome {
 }
 
 fn mappings_are_shuffled() -> Outcome {
-    let address = |shuffle: bool| {
+    let address = |shuffle: bool, bytes: usize| {
         let (ours, theirs) = gate_sandbox::channel::Channel::pair().unwrap();
         let mut child = child(|| {
             let reservation = shuffle.then(|| Reservation::random().unwrap());
-            theirs.send(&raw::map(64 << 20).to_ne_bytes(), &[]).unwrap();
+            theirs.send(&raw::map(bytes).to_ne_bytes(), &[]).unwrap();
             drop(reservation);
             0
         });
@@ -177,8 +177,19 @@ fn mappings_are_shuffled() -> Outcome {
         end(&mut child);
         usize::from_ne_bytes(bytes)
     };
-    assert_eq!(address(false), address(false), "forked processes have the same layout");
-    let (a, b, c) = (address(true), address(true), address(true));
-    assert!(a != b && b != c && a != c, "{a:x} {b:x} {c:x}");
+    let different = |bytes| {
+        let (a, b, c) = (address(true, bytes), address(true, bytes), address(true, bytes));
+        assert!(a != b && b != c && a != c, "{a:x} {b:x} {c:x}");
+    };
+    assert_eq!(address(false, 64 << 20), address(false, 64 << 20), "forked processes have the same layout");
+    different(64 << 20);
+    in_child(|| {
+        // Three pages, one of which goes: a gap for small mappings.
+        raw::unmap(raw::map(3 * 4096) + 4096, 4096);
+        assert_eq!(address(true, 4096), address(true, 4096), "they fit into a gap");
+        gate_sandbox::layers::shuffle::fill_gaps().unwrap();
+        different(4096);
+        different(1 << 20);
+    });
     Outcome::Passed
 }

@@ -74,6 +74,13 @@ pub(crate) fn map(bytes: usize) -> usize {
     address.expose_provenance()
 }
 
+/// Gives back a part of what [`map`] returned.
+pub(crate) fn unmap(address: usize, bytes: usize) {
+    // SAFETY: a part of a mapping that is not used.
+    let result = unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), bytes) };
+    assert_eq!(result, 0);
+}
+
 /// Enters a new user namespace.
 pub(crate) fn unshare_user() -> bool {
     // SAFETY: takes no pointers.
