@@ -345,6 +345,10 @@ fn outcome<C: Calls>(store: &mut Store<State<C>>, error: &wasmtime::Error) -> Ou
             let _ = store.take_pending_exception();
             (Trap::UncaughtException, None)
         }
+        (None, None) if error.is::<wasmtime::GcHeapOutOfMemory<()>>() => {
+            (Trap::OutOfMemory, Some("there is no room for more exceptions".to_owned()))
+        }
+        (None, None) if error.is::<wasmtime::OutOfMemory>() => (Trap::OutOfMemory, None),
         (None, None) => (Trap::InternalError, Some(format!("{error:#}"))),
     };
     Outcome::Trapped { trap, detail, frames: backtrace::frames(error) }

@@ -103,6 +103,29 @@ fn uncaught_exceptions() {
     check_trap("(tag $oops (param i32))", "(throw $oops (i32.const 1))", "UNCAUGHT_EXCEPTION", text);
 }
 
+/// Exceptions that are kept take memory of the engine, which has its limit, too.
+#[test]
+fn too_many_exceptions() {
+    let fields = "(tag $oops (param i64 i64)) (table $kept 10000000 exnref)";
+    let body = "(local $number i32) (local $exception exnref)
+        (loop $more
+            (block $caught (result i64 i64 exnref)
+                (try_table (catch_ref $oops $caught) (throw $oops (i64.const 1) (i64.const 2)))
+                unreachable)
+            (local.set $exception) drop drop
+            (table.set $kept (local.get $number) (local.get $exception))
+            (local.set $number (i32.add (local.get $number) (i32.const 1)))
+            (br $more))";
+    let text = "out of memory: there is no room for more exceptions";
+    check_trap(fields, body, "OUT_OF_MEMORY", text);
+    // Exceptions that nobody keeps any more make room for others.
+    let body = body
+        .replace("(table.set $kept (local.get $number) (local.get $exception))", "")
+        .replace("(br $more)", "(br_if $more (i32.lt_u (local.get $number) (i32.const 3000000)))");
+    let wat = format!("(module {fields} (func (export \"_start\") {body}))");
+    check(&Stage::new().run(&wat, &[]), 0, "", "");
+}
+
 #[test]
 fn null_references() {
     check_trap("", "(throw_ref (ref.null exn))", "NULL_REFERENCE", "null reference");
