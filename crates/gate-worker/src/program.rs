@@ -10,7 +10,7 @@ use anyhow::Context;
 use gate_engine::{Argument, Finished, LoadError, MemoryLimits, Program, Settings};
 use gate_instrument::accept::{Entry, EntryFunction};
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
-use gate_sandbox::filter::{self, Filter, Stage};
+use gate_sandbox::filter::{Filter, FilterError, Stage};
 use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::layers::{cpu, shuffle};
 use gate_sandbox::{descriptors, process};
@@ -31,14 +31,27 @@ const HOST_STACK_BYTES: u64 = 1 << 20;
 /// One descriptor number more than the fixed ones, the artifact, the image, and one for each linear memory.
 const OPEN_FILES: u64 = 256;
 
+/// The filters of all programs: made once, in the process that is then forked.
+#[derive(Debug)]
+pub(crate) struct Filters {
+    loading: Filter,
+    running: Filter,
+}
+
+impl Filters {
+    pub(crate) fn new() -> Result<Self, FilterError> {
+        Ok(Self { loading: Filter::new(Stage::Loading)?, running: Filter::new(Stage::Running)? })
+    }
+}
+
 /// Runs in a process that was just forked by `parent`. Returns its exit status.
-pub(crate) fn main(socket: Channel, parent: Pid) -> i32 {
-    let prepared = match prepare(socket, parent) {
+pub(crate) fn main(socket: Channel, parent: Pid, filters: &Filters) -> i32 {
+    let prepared = match prepare(socket, parent, &filters.loading) {
         Ok(prepared) => prepared,
         Err(_) => return 1,
     };
     let socket = &prepared.socket;
-    let event = match work(&prepared) {
+    let event = match work(&prepared, &filters.running) {
         Ok(event) => event,
         Err(error) => Event::Failed { message: report::chain(&error) },
     };
@@ -50,25 +63,22 @@ pub(crate) fn main(socket: Channel, parent: Pid) -> i32 {
 
 struct Prepared {
     socket: Channel,
-    /// Made before there are limits on memory, and installed last.
-    final_filter: Filter,
     /// Keeps the addresses of what is mapped later from being the same in all programs of a container.
     _shuffle: shuffle::Reservation,
 }
 
-fn prepare(socket: Channel, parent: Pid) -> anyhow::Result<Prepared> {
+fn prepare(socket: Channel, parent: Pid, filter: &Filter) -> anyhow::Result<Prepared> {
     process::set_parent_death_signal(parent)?;
     let shuffle = shuffle::Reservation::random()?;
     let socket = Channel::from_fd(descriptors::only_control(socket.into_fd())?)?;
-    let final_filter = Filter::new(Stage::Running)?;
-    filter::install(Stage::Loading)?;
-    Ok(Prepared { socket, final_filter, _shuffle: shuffle })
+    filter.install()?;
+    Ok(Prepared { socket, _shuffle: shuffle })
 }
 
 /// Why a program does not start, when it is not the host's fault.
 struct Refused(RefusalKind, String);
 
-fn work(prepared: &Prepared) -> anyhow::Result<Event> {
+fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
     let socket = &prepared.socket;
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let received = socket.recv(&mut buffer)?;
@@ -114,7 +124,7 @@ fn work(prepared: &Prepared) -> anyhow::Result<Event> {
     socket.send(&running.encode(), &with)?;
     drop(with);
     drop(packets);
-    prepared.final_filter.install()?;
+    final_filter.install()?;
 
     // Here the stranger's code begins.
     match program.run(calls, &entry, &arguments) {

@@ -60,6 +60,7 @@ struct Running {
 struct Zygote {
     epoll: OwnedFd,
     namespaces: bool,
+    filters: program::Filters,
     running: BTreeMap<ProcessId, Running>,
     pool: VecDeque<Ready>,
     pool_target: usize,
@@ -89,6 +90,7 @@ impl Zygote {
                 .context("cannot run a program that does nothing")?;
         }
         shuffle::fill_gaps().context("cannot arrange addresses")?;
+        let filters = program::Filters::new()?;
         filter::install(Stage::Zygote)?;
 
         let (mut layers, mut missing) = (Vec::new(), Vec::new());
@@ -114,6 +116,7 @@ impl Zygote {
         let mut zygote = Self {
             epoll,
             namespaces: config.namespaces,
+            filters,
             running: BTreeMap::new(),
             pool: VecDeque::new(),
             pool_target: 0,
@@ -165,7 +168,7 @@ impl Zygote {
                 };
                 let ready = match pooled {
                     Some(ready) => Ok(ready),
-                    None => fork(role, self.most_processes()),
+                    None => fork(role, &self.filters, self.most_processes()),
                 };
                 match ready {
                     Ok(Ready { child, socket }) => {
@@ -198,7 +201,7 @@ impl Zygote {
     /// Forks until the pool is full. A failure is no error here: it will be one when a process is asked for.
     fn fill_pool(&mut self) {
         while self.pool.len() < self.pool_target {
-            match fork(Role::Program, 0) {
+            match fork(Role::Program, &self.filters, 0) {
                 Ok(ready) => self.pool.push_back(ready),
                 Err(_) => break,
             }
@@ -239,7 +242,7 @@ impl Zygote {
 }
 
 /// Forks a process for `role`, which waits for its order at its socket. `processes` matters to compilers.
-fn fork(role: Role, processes: u64) -> std::io::Result<Ready> {
+fn fork(role: Role, filters: &program::Filters, processes: u64) -> std::io::Result<Ready> {
     let own = rustix::process::getpid();
     let (ours, theirs) = Channel::pair().map_err(std::io::Error::other)?;
     match process::fork() {
@@ -249,7 +252,7 @@ fn fork(role: Role, processes: u64) -> std::io::Result<Ready> {
         }
         Ok(Fork::Child) => {
             let status = match role {
-                Role::Program => program::main(theirs, own),
+                Role::Program => program::main(theirs, own, filters),
                 Role::Compiler => compiler::main(theirs, own, processes),
             };
             process::exit(status)
