@@ -71,6 +71,7 @@ fn arrows_that_are_not_in_the_table_are_found() {
 #[test]
 fn the_testkit_is_for_tests() {
     problems(&[("gate-wasi", "gate-testkit", Some("dev"))], &[]);
+    problems(&[("gate-xtask", "gate-testkit", None)], &[]);
     problems(
         &[("gate-wasi", "gate-testkit", None)],
         &["gate-wasi → gate-testkit: only tests may use it (dev-dependency)"],
