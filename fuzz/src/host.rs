@@ -52,6 +52,8 @@ pub(crate) struct ScriptedHost {
     pub(crate) interrupted: bool,
     /// Whether it failed since then, for instance because the program would have slept for ever.
     pub(crate) failed: bool,
+    /// Which question is answered with an interruption, if any is.
+    interrupt: Option<u32>,
     plan: Plan,
     /// Nanoseconds since this host began to exist.
     now: u64,
@@ -61,12 +63,13 @@ pub(crate) struct ScriptedHost {
 
 impl ScriptedHost {
     pub(crate) fn new() -> Self {
-        let plan = Plan { chunk: 0, trouble: 0, ready: 0, interrupt: u8::MAX };
+        let plan = Plan { chunk: 0, trouble: 0, ready: 0, interrupt: 0 };
         let transferred = Transferred::default();
         Self {
             transferred,
             interrupted: false,
             failed: false,
+            interrupt: None,
             plan,
             now: 1_000_000_000,
             questions: 0,
@@ -76,8 +79,9 @@ impl ScriptedHost {
 
     /// Begins call number `call`, or begins it again. With `interrupt` the plan's interruption happens.
     pub(crate) fn begin(&mut self, call: u32, plan: Plan, interrupt: bool) {
-        let interrupt = if interrupt { plan.interrupt } else { u8::MAX };
-        self.plan = Plan { interrupt, ..plan };
+        // A call can ask more questions than the plan has numbers for, so that none of them stands for "never".
+        self.interrupt = interrupt.then_some(plan.interrupt.into());
+        self.plan = plan;
         // Every call has a time of its own, so that time stamps tell what it changed.
         self.now = 1_000_000_000 + u64::from(call) * 1_000_000;
         (self.questions, self.waits, self.interrupted, self.failed) = (0, 0, false, false);
@@ -92,7 +96,7 @@ impl ScriptedHost {
 
     /// A question in a place where the program may be asked to stop.
     fn interruptible(&mut self) -> Result<(), Stop> {
-        if self.question() == u32::from(self.plan.interrupt) {
+        if Some(self.question()) == self.interrupt {
             self.interrupted = true;
             return Err(Stop::Interrupted);
         }
