@@ -101,6 +101,16 @@ pub enum Ending {
     Signaled(i32),
 }
 
+impl std::fmt::Display for Ending {
+    /// As in `exit status 1` and `signal 9`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signaled(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
 /// What a process used until its end; from `struct rusage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {

@@ -90,11 +90,16 @@ pub enum StartError {
     #[error("cannot {step} in the new container")]
     Child { step: Step, source: io::Error },
     /// The child ended without a report.
-    #[error("the container's first process ended during its preparation ({ending:?})")]
+    #[error("the container's first process ended during its preparation{}", how(*ending))]
     Died { ending: Option<Ending> },
     /// The child did not finish its preparation in time.
     #[error("the container was not ready after {seconds} seconds")]
     Timeout { seconds: u64 },
+}
+
+/// In parentheses; nothing if that did not become known.
+fn how(ending: Option<Ending>) -> String {
+    ending.map_or_else(String::new, |ending| format!(" ({ending})"))
 }
 
 /// The error for a `clone` that failed.

@@ -18,6 +18,12 @@ fn wait_statuses() {
 }
 
 #[test]
+fn endings_are_words() {
+    assert_eq!(Ending::Exited(1).to_string(), "exit status 1");
+    assert_eq!(Ending::Signaled(9).to_string(), "signal 9");
+}
+
+#[test]
 fn the_harness_has_threads_so_fork_is_refused() {
     let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(0);
     let other = std::thread::spawn(move || stopped.recv());

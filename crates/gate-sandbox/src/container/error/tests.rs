@@ -65,3 +65,11 @@ fn every_refusal_says_what_to_do() {
         assert!(refusal.to_string().contains(command), "{refusal}");
     }
 }
+
+#[test]
+fn ends_are_told_if_they_are_known() {
+    let text = |ending| StartError::Died { ending }.to_string();
+    assert_eq!(text(None), "the container's first process ended during its preparation");
+    let died = text(Some(Ending::Signaled(9)));
+    assert_eq!(died, "the container's first process ended during its preparation (signal 9)");
+}
