@@ -123,7 +123,16 @@ fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Re
         .map_err(|error| Failure::failed(exit::NO_MODULE, format!("{error:#}")))?;
 
     let mut watch = Watch { cancel: Some(signals.descriptor()), tick: None };
-    let readiness = container.wait_ready(&mut watch).map_err(|error| lost(error, signals))?;
+    let readiness = container.wait_ready(&mut watch).map_err(|error| {
+        let hint = matches!(error, ContainerError::Create { .. }) && !options.no_namespaces;
+        let mut failure = lost(error, signals);
+        if hint {
+            failure
+                .message
+                .push_str("; --no-namespaces would run it with less isolation (see gate run --help)");
+        }
+        failure
+    })?;
     timings.ready = Some(timings.started.elapsed());
     if options.verbose {
         show_layers(&readiness);

@@ -1,10 +1,15 @@
 //! Programs of many languages, and what they must print.
 
+use std::time::Duration;
+
 use gate_testkit::guests::{self, DIFF_ARGUMENTS, DIFF_ENVIRONMENT, DIFF_STDIN, Guest};
 use gate_testkit::process::Finished;
 use gate_testkit::scenarios::{SCENARIOS, Scenario};
 
 use crate::stage::{DEADLINE, Stage, check};
+
+/// Most of a minute goes by on a busy machine until CRuby is compiled.
+const COMPILE_DEADLINE: Duration = Duration::from_secs(600);
 
 fn run_scenario(scenario: &Scenario, engine: &str) {
     let stage = Stage::new();
@@ -19,7 +24,7 @@ fn run_scenario(scenario: &Scenario, engine: &str) {
         .arg(scenario.guest.path().unwrap())
         .args(scenario.arguments)
         .stdin(scenario.stdin)
-        .run(DEADLINE)
+        .run(COMPILE_DEADLINE)
         .unwrap();
     if let Err(error) = scenario.check(finished.status.code(), &finished.stdout_text()) {
         panic!("{error:#}\n{finished}");

@@ -164,6 +164,37 @@ fn without_permission() {
     assert!(finished.stderr_text().starts_with(warning), "{finished}");
 }
 
+/// Without namespaces nothing runs, unless the user says so.
+#[test]
+fn on_a_host_that_refuses_namespaces() {
+    let stage = Stage::new();
+    let module = stage.file("module.wat", ready_then(""));
+    let run = |options: &str| {
+        let gate = binaries::gate().unwrap();
+        let script = format!(
+            "echo 0 > /proc/sys/user/max_user_namespaces || exit 99; exec {} run --no-cache {options} {}",
+            gate.display(),
+            module.display()
+        );
+        Program::new("unshare")
+            .args(["--user", "--map-root-user", "sh", "-c", &script])
+            .run(DEADLINE)
+            .unwrap()
+    };
+    let refused = run("");
+    if !refused.stderr_text().starts_with("gate: ") {
+        skip(
+            "on_a_host_that_refuses_namespaces",
+            &format!("no host within this one: {}", refused.stderr_text().trim()),
+        );
+        return;
+    }
+    let parts =
+        ["cannot create namespaces", "sysctl -w user.max_user_namespaces=", "--no-namespaces would run it"];
+    check_line(&refused, 125, &parts);
+    check(&run("--no-namespaces"), 0, "ready\n", "");
+}
+
 /// The layers in force are told, so that nobody has less than they think.
 #[test]
 fn layers_are_told() {
