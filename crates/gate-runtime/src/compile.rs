@@ -9,7 +9,7 @@ use gate_wire::container::{End, Role, Usage};
 use gate_wire::worker::{Event, RefusalKind, Request, Tier};
 use rustix::event::PollFlags;
 
-use crate::container::{Container, ContainerError, Process};
+use crate::container::{Container, ContainerError, Heard, Process};
 use crate::run::Crash;
 use crate::watch::{Watch, Woken};
 
@@ -94,9 +94,12 @@ pub fn compile(
         Ok(()) | Err(ChannelError::Closed) => {}
         Err(source) => return Err(ContainerError::Channel { source }),
     }
+    let mut silent = false;
     loop {
-        let descriptors =
-            [(process.socket().as_fd(), PollFlags::IN), (container.descriptor()?, PollFlags::IN)];
+        let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
+        if !silent {
+            descriptors.push((process.socket().as_fd(), PollFlags::IN));
+        }
         let woken =
             watch.wait(&descriptors, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
         let gave_up = match woken {
@@ -110,8 +113,14 @@ pub fn compile(
         }
         // Before its last message is taken: whoever has ended says nothing more.
         container.pump()?;
-        if let Some(result) = answer(container, &process)? {
-            return Ok(result);
+        match answer(container, &process)? {
+            Answer::Last(result) => return Ok(result),
+            // It has ended, and how will be known; or it is made to.
+            Answer::Silence if !silent => {
+                container.kill(&process)?;
+                silent = true;
+            }
+            Answer::Silence | Answer::None => {}
         }
         if let Some((end, usage)) = process.ending() {
             return Ok(Compilation::Crashed(Crash::new(end, usage)));
@@ -119,31 +128,48 @@ pub fn compile(
     }
 }
 
-/// What the compiler has said, if it has.
-fn answer(container: &mut Container, process: &Process) -> Result<Option<Compilation>, ContainerError> {
-    let Some(mut message) = container.hear(process)? else { return Ok(None) };
+/// What the compiler says.
+enum Answer {
+    /// Nothing new.
+    None,
+    /// Nothing any more.
+    Silence,
+    /// All that is needed. What it says or does later does not matter: it is killed when its handle is dropped.
+    Last(Compilation),
+}
+
+fn answer(container: &mut Container, process: &Process) -> Result<Answer, ContainerError> {
     // A hostile module may have taken over who says this: nonsense is its crash, not an error of ours.
     let nonsense = || {
         let (end, usage) = process.ending().unwrap_or((End::Exited(0), Usage::default()));
-        Ok(Some(Compilation::Crashed(Crash::new(end, usage))))
+        Ok(Answer::Last(Compilation::Crashed(Crash::new(end, usage))))
     };
-    let Ok(event) = Event::decode(message.bytes, message.descriptors.len()) else { return nonsense() };
-    match event {
+    let (bytes, mut descriptors) = match container.hear(process)? {
+        Heard::Message { bytes, descriptors } => (bytes, descriptors),
+        Heard::Nonsense => return nonsense(),
+        Heard::Nothing => return Ok(Answer::None),
+        Heard::Silence => return Ok(Answer::Silence),
+    };
+    let Ok(event) = Event::decode(bytes, descriptors.len()) else { return nonsense() };
+    Ok(Answer::Last(match event {
         Event::Compiled { artifact_bytes, module_bytes, functions, validate_micros, compile_micros } => {
-            let Some(file) = message.descriptors.pop() else { return nonsense() };
+            let Some(file) = descriptors.pop() else { return nonsense() };
             if memfd::verify(&file, Seals::Content).ok() != Some(artifact_bytes) {
                 return nonsense();
             }
-            Ok(Some(Compilation::Done(Compiled {
+            Compilation::Done(Compiled {
                 artifact: Artifact { file, bytes: artifact_bytes },
                 module_bytes,
                 functions,
                 validate_time: Duration::from_micros(validate_micros),
                 compile_time: Duration::from_micros(compile_micros),
-            })))
+            })
         }
-        Event::Refused { kind, message } => Ok(Some(Compilation::Refused { kind, message })),
-        Event::Failed { message } => Ok(Some(Compilation::Failed { message })),
-        Event::Running { .. } | Event::Finished { .. } => nonsense(),
-    }
+        Event::Refused { kind, message } => Compilation::Refused { kind, message },
+        Event::Failed { message } => Compilation::Failed { message },
+        Event::Running { .. } | Event::Finished { .. } => return nonsense(),
+    }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
+use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES, Received};
 use gate_wire::DecodeError;
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
 use rustix::event::PollFlags;
 
 use crate::watch::{Watch, Woken};
+
+#[cfg(test)]
+pub(crate) mod fake;
 
 /// How to make a container.
 #[derive(Clone, Debug)]
@@ -140,10 +143,21 @@ impl Drop for Process {
     }
 }
 
-/// What a process has said.
-pub(crate) struct Message<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) descriptors: Vec<OwnedFd>,
+/// What a process has said. Whoever took the process over decides that.
+pub(crate) enum Heard<'a> {
+    /// A message, which may be anything.
+    Message {
+        /// Its bytes.
+        bytes: &'a [u8],
+        /// What came with it.
+        descriptors: Vec<OwnedFd>,
+    },
+    /// What cannot be a message: it is too long, or too many descriptors came with it.
+    Nonsense,
+    /// Nothing new.
+    Nothing,
+    /// It will not say anything any more. Its socket is to be waited for no longer: it would always be ready.
+    Silence,
 }
 
 impl Container {
@@ -194,6 +208,18 @@ impl Container {
             next_id: 0,
             processes: BTreeMap::new(),
         })
+    }
+
+    /// One whose zygote is the other end of `control`.
+    #[cfg(test)]
+    fn of_socket(control: Channel) -> Self {
+        Self {
+            creator: None,
+            control: Some(control),
+            buffer: vec![0; MAX_MESSAGE_BYTES],
+            next_id: 0,
+            processes: BTreeMap::new(),
+        }
     }
 
     /// Waits until the zygote is ready. To be called once, before anything else.
@@ -303,12 +329,14 @@ impl Container {
     }
 
     /// Takes one message of `process` if there is one, without waiting.
-    pub(crate) fn hear(&mut self, process: &Process) -> Result<Option<Message<'_>>, ContainerError> {
+    pub(crate) fn hear(&mut self, process: &Process) -> Result<Heard<'_>, ContainerError> {
         match process.socket.try_recv(&mut self.buffer) {
-            Ok(received) => {
-                Ok(Some(Message { bytes: &self.buffer[..received.len], descriptors: received.descriptors }))
+            Ok(Received { len, descriptors }) => {
+                Ok(Heard::Message { bytes: &self.buffer[..len], descriptors })
             }
-            Err(ChannelError::WouldBlock | ChannelError::Closed) => Ok(None),
+            Err(ChannelError::Truncated { .. } | ChannelError::DescriptorsLost) => Ok(Heard::Nonsense),
+            Err(ChannelError::WouldBlock) => Ok(Heard::Nothing),
+            Err(ChannelError::Closed) => Ok(Heard::Silence),
             Err(source) => Err(ContainerError::Channel { source }),
         }
     }

@@ -12,15 +12,15 @@
 //! [`Container::pump`], and then `advance` of the instances concerned: those whose descriptor was ready, and, if the
 //! container's was, those that [`Instance::has_ended`].
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::ChannelError;
 use gate_wire::container::{End, Role, Usage};
-use gate_wire::worker::{Event, Launch, Personality, Request};
+use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request};
 use rustix::event::PollFlags;
 
-use crate::container::{Container, ContainerError, Process};
+use crate::container::{Container, ContainerError, Heard, Process};
 use crate::packets::Packets;
 use crate::run::{Crash, Given, Limit, Report, Verdict};
 use crate::watch::Watch;
@@ -29,7 +29,9 @@ use crate::watch::Watch;
 /// for.
 const SIGXCPU: i32 = 24;
 
-/// How long a process may take to end after its last message, or after it was killed.
+/// How long a process may take to end after its last message. It has nothing left to do, and is killed otherwise.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a process may take to end after it was killed.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A program that was launched. Dropping it kills it.
@@ -41,6 +43,8 @@ pub struct Instance {
     packets: Option<Packets>,
     personality: Option<Personality>,
     load_time: Option<Duration>,
+    /// It has closed its socket.
+    silent: bool,
     state: State,
 }
 
@@ -95,6 +99,7 @@ impl Instance {
             packets: None,
             personality: None,
             load_time: None,
+            silent: false,
             state: State::Alive,
         })
     }
@@ -120,7 +125,7 @@ impl Instance {
     /// What to wait for: at most two descriptors. Besides, the container's own.
     pub fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let speaking = matches!(self.state, State::Alive);
-        let socket = speaking.then(|| (self.process.socket().as_fd(), PollFlags::IN));
+        let socket = (speaking && !self.silent).then(|| (self.process.socket().as_fd(), PollFlags::IN));
         let packets = self.packets.as_ref().filter(|packets| speaking && !packets.interest().is_empty());
         socket.into_iter().chain(packets.map(|packets| (packets.descriptor(), packets.interest())))
     }
@@ -189,7 +194,7 @@ impl Instance {
             return Ok(Some((Verdict::Violation(violation), true)));
         }
         if let Some(verdict) = self.hear(container)? {
-            return Ok(Some((verdict, false)));
+            return Ok(Some(verdict));
         }
         if let Some((end, usage)) = self.process.ending() {
             let verdict = match end {
@@ -202,33 +207,49 @@ impl Instance {
         Ok(late.then_some((Verdict::Limit(Limit::WallTime), true)))
     }
 
-    /// Takes what the process has said; the verdict, if that was its last word.
-    fn hear(&mut self, container: &mut Container) -> Result<Option<Verdict>, ContainerError> {
+    /// Takes what the process has said; the verdict, if that was its last word, and whether it must be killed. Whatever
+    /// it says, there are at most two messages.
+    fn hear(&mut self, container: &mut Container) -> Result<Option<(Verdict, bool)>, ContainerError> {
         let nonsense = || {
             let message = "the program's process said something that is not in the protocol".to_owned();
-            Ok(Some(Verdict::Failed { message }))
+            Ok(Some((Verdict::Failed { message }, true)))
         };
-        while let Some(mut message) = container.hear(&self.process)? {
-            let Ok(event) = Event::decode(message.bytes, message.descriptors.len()) else {
-                return nonsense();
+        let last = |verdict| Ok(Some((verdict, false)));
+        loop {
+            let (bytes, mut descriptors) = match container.hear(&self.process)? {
+                Heard::Message { bytes, descriptors } => (bytes, descriptors),
+                Heard::Nonsense => return nonsense(),
+                Heard::Nothing => return Ok(None),
+                Heard::Silence => {
+                    // It has ended, and how will be known; or it is made to.
+                    if !self.silent {
+                        container.kill(&self.process)?;
+                        self.silent = true;
+                    }
+                    return Ok(None);
+                }
             };
+            let Ok(event) = Event::decode(bytes, descriptors.len()) else { return nonsense() };
             match event {
                 Event::Running { personality, load_micros } => {
                     if self.personality.replace(personality).is_some() {
                         return nonsense();
                     }
                     self.load_time = Some(Duration::from_micros(load_micros));
-                    self.packets = message.descriptors.pop().map(packets).transpose()?;
+                    self.packets = descriptors.pop().map(Packets::new);
                 }
                 Event::Finished { outcome, statistics } => {
-                    return Ok(Some(Verdict::Ended { outcome, statistics }));
+                    return last(Verdict::Ended { outcome, statistics });
                 }
-                Event::Refused { kind, message } => return Ok(Some(Verdict::Refused { kind, message })),
-                Event::Failed { message } => return Ok(Some(Verdict::Failed { message })),
+                // Once it runs, the one thing that can be found out is that it needs too much.
+                Event::Refused { kind, .. } if self.has_started() && kind != RefusalKind::Limit => {
+                    return nonsense();
+                }
+                Event::Refused { kind, message } => return last(Verdict::Refused { kind, message }),
+                Event::Failed { message } => return last(Verdict::Failed { message }),
                 Event::Compiled { .. } => return nonsense(),
             }
         }
-        Ok(None)
     }
 
     fn end(
@@ -242,7 +263,8 @@ impl Instance {
             container.kill(&self.process)?;
         }
         let wall_time = now.saturating_duration_since(self.launched);
-        self.state = State::Ending(Ending { verdict, wall_time, deadline: now + END_TIMEOUT, killed: kill });
+        let deadline = now + if kill { END_TIMEOUT } else { EXIT_TIMEOUT };
+        self.state = State::Ending(Ending { verdict, wall_time, deadline, killed: kill });
         Ok(())
     }
 
@@ -257,6 +279,5 @@ impl Instance {
     }
 }
 
-fn packets(socket: OwnedFd) -> Result<Packets, ContainerError> {
-    Packets::new(socket).map_err(|source| ContainerError::Wait { source })
-}
+#[cfg(test)]
+mod tests;

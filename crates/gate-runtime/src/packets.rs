@@ -5,11 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use gate_packet::Violation;
 use gate_packet::directory::NoServices;
 use rustix::event::PollFlags;
-use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
 
 /// How much is read from a program at once.
 const CHUNK_BYTES: usize = 16 << 10;
+/// How often that is done before something else has its turn, however fast the program writes.
+const CHUNKS: usize = 4;
 
 /// One program's packets.
 #[derive(Debug)]
@@ -24,16 +26,17 @@ pub(crate) struct Packets {
 }
 
 impl Packets {
-    pub(crate) fn new(socket: OwnedFd) -> std::io::Result<Self> {
-        rustix::fs::fcntl_setfl(&socket, OFlags::NONBLOCK)?;
-        Ok(Self {
+    /// `socket` is what a process has sent, so it may be anything, and something that is not that process's own: its
+    /// state is not touched, and what is not a socket counts as closed.
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self {
             socket,
             services: NoServices::new(),
             input: Vec::new(),
             handled: 0,
             output: Vec::new(),
             closed: false,
-        })
+        }
     }
 
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -49,11 +52,14 @@ impl Packets {
         }
     }
 
-    /// Moves what can be moved without waiting.
+    /// Moves what can be moved without waiting, but not for ever: what is left is noticed by the next wait, because
+    /// everything that was read is handled before more is.
     pub(crate) fn pump(&mut self) -> Result<(), Violation> {
+        let mut chunks = 0;
         loop {
             while !self.output.is_empty() {
-                match rustix::io::write(&self.socket, &self.output) {
+                match rustix::net::send(&self.socket, &self.output, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+                {
                     Ok(count) => drop(self.output.drain(..count)),
                     Err(Errno::INTR) => {}
                     Err(Errno::AGAIN) => return Ok(()),
@@ -71,13 +77,17 @@ impl Packets {
             }
             self.input.clear();
             self.handled = 0;
+            if chunks == CHUNKS {
+                return Ok(());
+            }
+            chunks += 1;
             let mut chunk = [0; CHUNK_BYTES];
-            match rustix::io::read(&self.socket, &mut chunk) {
-                Ok(0) => {
+            match rustix::net::recv(&self.socket, &mut chunk, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => {
                     self.closed = true;
                     return Ok(());
                 }
-                Ok(count) => self.input.extend_from_slice(&chunk[..count]),
+                Ok((count, _)) => self.input.extend_from_slice(&chunk[..count]),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(_) => {
@@ -88,3 +98,6 @@ impl Packets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

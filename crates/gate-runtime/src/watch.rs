@@ -75,11 +75,12 @@ impl Watch<'_> {
             if cancel.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
                 return Ok(Woken::Cancelled);
             }
-            if count > 0 {
-                return Ok(Woken::Ready);
-            }
+            // First: what is always ready again must not keep the deadline from coming.
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(Woken::Deadline);
+            }
+            if count > 0 {
+                return Ok(Woken::Ready);
             }
             if let Some((_, tick)) = &mut self.tick {
                 tick();

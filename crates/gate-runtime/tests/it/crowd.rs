@@ -67,6 +67,20 @@ pub(crate) fn try_launch(
     artifact: &Artifact,
     wall_time: Option<Duration>,
 ) -> Result<(Instance, PipeWriter), ContainerError> {
+    start(container, artifact, Entry::Default, wall_time)
+}
+
+/// Launches a program at another function, which has a minute.
+pub(crate) fn invoke(container: &mut Container, artifact: &Artifact, entry: Entry) -> (Instance, PipeWriter) {
+    start(container, artifact, entry, Some(DEADLINE)).unwrap()
+}
+
+fn start(
+    container: &mut Container,
+    artifact: &Artifact,
+    entry: Entry,
+    wall_time: Option<Duration>,
+) -> Result<(Instance, PipeWriter), ContainerError> {
     let (stdin, input): (PipeReader, PipeWriter) = std::io::pipe().unwrap();
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let launch = Launch {
@@ -82,7 +96,7 @@ pub(crate) fn try_launch(
             fs_bytes: 1 << 20,
             fs_inodes: 10,
         },
-        entry: Entry::Default,
+        entry,
         terminals: [false; 3],
         has_image: false,
     };

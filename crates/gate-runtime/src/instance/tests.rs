@@ -1,0 +1,168 @@
+//! Processes of programs that were taken over.
+
+use std::fs::File;
+use std::io::{IoSlice, Write};
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Receiver;
+
+use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
+use gate_wire::worker::{Entry, Limits, Outcome, Statistics, Tier};
+use rustix::fs::OFlags;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+
+use super::*;
+use crate::container::fake;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn launch() -> Launch {
+    Launch {
+        tier: Tier::Cranelift,
+        artifact_bytes: 0,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        limits: Limits {
+            memory_bytes: 0,
+            stack_bytes: 0,
+            cpu_nanos: None,
+            output_bytes: None,
+            fs_bytes: 0,
+            fs_inodes: 0,
+        },
+        entry: Entry::Default,
+        terminals: [false; 3],
+        has_image: false,
+    }
+}
+
+/// What becomes of a program whose process behaves like that, and whether it had to be killed.
+fn run_with(wall_time: Duration, behaviour: impl FnOnce(Channel) + Send + 'static) -> (Report, Receiver<()>) {
+    let (mut container, killed) = fake::container(behaviour);
+    let null = File::open("/dev/null").unwrap();
+    let given =
+        Given { artifact: null.as_fd(), streams: [null.as_fd(); 3], image: None, wall_time: Some(wall_time) };
+    let mut watch = Watch { cancel: None, tick: None };
+    (crate::run(&mut container, launch(), &given, &mut watch).unwrap(), killed)
+}
+
+/// Keeps the socket open until the other side closes it.
+fn stay(channel: &Channel) {
+    while channel.recv(&mut vec![0; 1 << 16]).is_ok() {}
+}
+
+fn running(personality: Personality) -> Vec<u8> {
+    Event::Running { personality, load_micros: 1 }.encode()
+}
+
+#[track_caller]
+fn check_nonsense(behaviour: impl FnOnce(&Channel) + Send + 'static) {
+    let started = Instant::now();
+    let (report, killed) = run_with(LONG, |channel| {
+        behaviour(&channel);
+        stay(&channel);
+    });
+    assert!(matches!(report.verdict, Verdict::Failed { .. }), "{report:?}");
+    killed.recv().unwrap();
+    assert!(started.elapsed() < LONG / 2, "it is killed at once");
+}
+
+#[test]
+fn nonsense_ends_the_process() {
+    check_nonsense(|channel| channel.send(b"nonsense", &[]).unwrap());
+    check_nonsense(|channel| {
+        let null = File::open("/dev/null").unwrap();
+        channel.send(&running(Personality::Wasi), &[null.as_fd(); 5]).unwrap();
+    });
+    check_nonsense(|channel| {
+        for _ in 0..2 {
+            channel.send(&running(Personality::Wasi), &[]).unwrap();
+        }
+    });
+    check_nonsense(|channel| {
+        channel.send(&running(Personality::Wasi), &[]).unwrap();
+        // What would have it compiled and run a second time.
+        let refused = Event::Refused { kind: RefusalKind::Artifact, message: String::new() };
+        channel.send(&refused.encode(), &[]).unwrap();
+    });
+}
+
+/// Not an error of the container, in which there may be other programs.
+#[test]
+fn what_does_not_fit_is_nonsense() {
+    check_nonsense(|channel| {
+        let null = File::open("/dev/null").unwrap();
+        let descriptors = [null.as_fd(); 200];
+        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(200))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        let message = running(Personality::Wasi);
+        rustix::net::sendmsg(channel, &[IoSlice::new(&message)], &mut control, SendFlags::empty()).unwrap();
+    });
+    check_nonsense(|channel| {
+        rustix::net::sockopt::set_socket_send_buffer_size(channel, 4 * MAX_MESSAGE_BYTES).unwrap();
+        let message = vec![0; MAX_MESSAGE_BYTES + 1];
+        rustix::net::send(channel, &message, SendFlags::empty()).unwrap();
+    });
+}
+
+#[test]
+fn a_silent_process_is_killed() {
+    let (report, killed) = run_with(LONG, |channel| {
+        channel.send(&running(Personality::Wasi), &[]).unwrap();
+    });
+    let Verdict::Crashed(crash) = report.verdict else { panic!("{report:?}") };
+    assert_eq!(crash.end, End::Signaled(9));
+    killed.recv().unwrap();
+}
+
+#[test]
+fn a_process_that_stays_after_its_last_word_is_killed() {
+    let (report, killed) = run_with(LONG, |channel| {
+        channel.send(&running(Personality::Wasi), &[]).unwrap();
+        let outcome = Outcome::Exited(0);
+        channel.send(&Event::Finished { outcome, statistics: Statistics::default() }.encode(), &[]).unwrap();
+        stay(&channel);
+    });
+    assert!(matches!(report.verdict, Verdict::Ended { .. }), "{report:?}");
+    killed.recv().unwrap();
+}
+
+/// A discovery of the service "foo", and then calls of it without end. There is none, so they are dropped.
+fn flood(mut packets: UnixStream) {
+    let discovery = *b"\x0e\0\0\0\xff\xff\0\0\x01\0\x03foo\0\0";
+    let call = *b"\x08\0\0\0\0\0\0\0";
+    packets.write_all(&discovery).unwrap();
+    while packets.write_all(&call.repeat(8 << 10)).is_ok() {}
+}
+
+#[test]
+fn packets_without_end_do_not_stop_the_clock() {
+    let time = Duration::from_millis(200);
+    let started = Instant::now();
+    let (report, killed) = run_with(time, |channel| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        channel.send(&running(Personality::Gate), &[theirs.as_fd()]).unwrap();
+        drop(theirs);
+        std::thread::spawn(move || flood(ours));
+        stay(&channel);
+    });
+    assert!(matches!(report.verdict, Verdict::Limit(Limit::WallTime)), "{report:?}");
+    assert!(started.elapsed() < LONG / 2);
+    killed.recv().unwrap();
+}
+
+/// What a process gives instead of a packet socket may be shared with others, like a terminal.
+#[test]
+fn a_descriptor_that_is_no_socket_is_left_alone() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"for somebody else").unwrap();
+    let given = reader.try_clone().unwrap();
+    let (report, _) = run_with(Duration::from_millis(50), move |channel| {
+        channel.send(&running(Personality::Gate), &[given.as_fd()]).unwrap();
+        stay(&channel);
+    });
+    assert!(matches!(report.verdict, Verdict::Limit(Limit::WallTime)), "{report:?}");
+    assert!(!rustix::fs::fcntl_getfl(&reader).unwrap().contains(OFlags::NONBLOCK));
+    assert_eq!(rustix::io::ioctl_fionread(&reader).unwrap(), 17, "nothing was read");
+}
