@@ -191,7 +191,7 @@ impl<'a> Mount<'a> {
             .arg(path)
             .run(DEADLINE)
             .is_ok_and(|finished| finished.status.success());
-        mounted.then_some(Self(path))
+        mounted.then(|| Self(path))
     }
 
     fn remount(&self, options: &str) {
