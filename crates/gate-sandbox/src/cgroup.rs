@@ -22,6 +22,10 @@ mod tests;
 /// How long the removal waits for processes that are being killed.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How old a group is at least that is removed because its maker is gone. Makers in another pid namespace cannot be
+/// seen from here, but they put a process into their group at once, and then it cannot be removed.
+const LEFTOVER_AGE: Duration = Duration::from_secs(60);
+
 /// The period of `cpu.max`, in microseconds; the kernel's default.
 const CPU_PERIOD_MICROS: u64 = 100_000;
 
@@ -174,6 +178,7 @@ fn create_below(parent: &Path, limits: &Limits) -> Result<Group, Unavailable> {
     if wanted && !(enforced.memory || enforced.tasks || enforced.cpu) {
         return Err(Unavailable::NoControllers { directory: parent.to_path_buf() });
     }
+    remove_leftovers(parent, LEFTOVER_AGE);
     let directory = parent.join(unique_name().map_err(refused(parent))?);
     fs::create_dir(&directory).map_err(refused(&directory))?;
     // From here on dropping it removes the directory.
@@ -202,6 +207,31 @@ fn create_below(parent: &Path, limits: &Limits) -> Result<Group, Unavailable> {
 fn cpu_max(thousandths: u64) -> String {
     let quota = thousandths.saturating_mul(CPU_PERIOD_MICROS / 1000).max(1000);
     format!("{quota} {CPU_PERIOD_MICROS}")
+}
+
+/// Removes the groups of makers that were killed before they could do it themselves: empty ones, whose maker does not
+/// exist. What cannot be removed stays for the next time.
+fn remove_leftovers(parent: &Path, age: Duration) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_old = || {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            modified.and_then(|time| time.elapsed().ok()).is_some_and(|elapsed| elapsed >= age)
+        };
+        if maker(&name.to_string_lossy()).is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+            && is_old()
+        {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// The process id in the name of a group, if it is one of ours.
+fn maker(name: &str) -> Option<&str> {
+    let (pid, random) = name.strip_prefix("gate-")?.split_once('-')?;
+    let digits = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
+    (digits(pid, 10) && random.len() == 8 && digits(random, 16)).then_some(pid)
 }
 
 /// `gate-PID-RANDOM`: unique also among containers of one process, and after a process id was reused.

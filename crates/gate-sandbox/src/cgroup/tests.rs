@@ -67,6 +67,35 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
+fn groups_of_killed_makers_are_removed() {
+    let parent = std::env::temp_dir().join(format!("gate-cgroup-leftovers-{}", std::process::id()));
+    let own = format!("gate-{}-0123abcd", std::process::id());
+    // No process has an id that large (`PID_MAX_LIMIT`).
+    let (gone, in_use) = ("gate-4194305-89abcdef", "gate-4194305-00000000");
+    let others = ["gate-4194305", "gate-4194305-xyz", "gate--00000000", "system.slice", &own, in_use];
+    for name in others.iter().chain([&gone]) {
+        fs::create_dir_all(parent.join(name)).unwrap();
+    }
+    // A directory that is not empty stands for a group with processes: both cannot be removed.
+    fs::write(parent.join(in_use).join("cgroup.procs"), "1\n").unwrap();
+    remove_leftovers(&parent, Duration::from_secs(3600));
+    assert!(parent.join(gone).exists(), "it could be somebody's whom we cannot see");
+    remove_leftovers(&parent, Duration::ZERO);
+    assert!(!parent.join(gone).exists());
+    for name in others {
+        assert!(parent.join(name).exists(), "{name}");
+    }
+    fs::remove_dir_all(&parent).unwrap();
+    remove_leftovers(&parent, Duration::ZERO);
+}
+
+#[test]
+fn our_own_names_are_recognized() {
+    let name = unique_name().unwrap();
+    assert_eq!(maker(&name), Some(&*std::process::id().to_string()), "{name}");
+}
+
+#[test]
 fn this_host_has_a_group_or_a_reason() {
     match create(Parent::Nearest, &LIMITS) {
         Setup::Ready(group) => {
