@@ -72,6 +72,9 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     if let Some(unknown) = names.iter().find(|name| BENCHES.iter().all(|bench| bench.name != **name)) {
         bail!("no bench is called {unknown:?}; there are: {}", known());
     }
+    if let Some(warning) = busy() {
+        eprintln!("{warning}");
+    }
     eprintln!("{}", heading());
     let mut kept = true;
     for bench in BENCHES {
@@ -86,6 +89,17 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A warning if the machine has more to do than its processors can, as the kernel saw it during the last minute. Ratios of
+/// times that pass then say little, and most of all those of short times.
+fn busy() -> Option<String> {
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = load.split_whitespace().next()?.parse().ok()?;
+    let processors = u32::try_from(std::thread::available_parallelism().ok()?.get()).ok()?;
+    (load > f64::from(processors)).then(|| {
+        format!("this machine is busy (load {load} on {processors} processors): take processor times seriously, others not")
+    })
 }
 
 fn heading() -> String {
