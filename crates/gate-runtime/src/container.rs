@@ -163,6 +163,9 @@ pub(crate) enum Heard<'a> {
 impl Container {
     /// Executes the `gate-runtime` program. It makes the container while this one does something else.
     ///
+    /// The container ends with the *thread* that calls this, as the kernel takes that for the parent: call it from one
+    /// that stays.
+    ///
     /// # Errors
     /// [`ContainerError::Execute`].
     pub fn start(options: &ContainerOptions) -> Result<Self, ContainerError> {
