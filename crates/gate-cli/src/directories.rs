@@ -24,19 +24,23 @@ pub(crate) struct Image {
 /// How deep directories may be nested: a tree that is deeper is a mistake, or somebody's trap.
 const MAX_DEPTH: usize = 256;
 
-/// What `--dir HOST[::GUEST]` says.
-fn split(argument: &OsStr) -> anyhow::Result<(PathBuf, String)> {
+/// What `--dir [HOST][::GUEST]` says: without a host's directory, the program's is empty.
+fn split(argument: &OsStr) -> anyhow::Result<(Option<PathBuf>, String)> {
     let bytes = argument.as_bytes();
     let (host, guest) = match bytes.windows(2).position(|pair| pair == b"::") {
         Some(position) => (&bytes[..position], &bytes[position + 2..]),
         None => (bytes, bytes),
     };
-    if host.is_empty() || guest.is_empty() {
-        bail!("--dir {}: give it as HOST or HOST::GUEST", text::name(argument));
+    if guest.is_empty() {
+        bail!(
+            "--dir {}: give it as HOST, HOST::GUEST, or ::GUEST for an empty directory",
+            text::name(argument)
+        );
     }
     let guest = std::str::from_utf8(guest)
         .with_context(|| format!("--dir {}: the name for the program is not UTF-8", text::name(argument)))?;
-    Ok((PathBuf::from(OsStr::from_bytes(host)), guest.to_owned()))
+    let host = (!host.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(host)));
+    Ok((host, guest.to_owned()))
 }
 
 /// Copies the directories of all `--dir` arguments; `None` if there are none.
@@ -48,6 +52,10 @@ pub(crate) fn image(arguments: &[OsString]) -> anyhow::Result<Option<Image>> {
     let mut copy = Copy { builder: Builder::new(File::from(memfd))?, linked: Vec::new() };
     for argument in arguments {
         let (host, guest) = split(argument)?;
+        let Some(host) = host else {
+            copy.builder.preopen(&guest, 0)?;
+            continue;
+        };
         let what = || format!("cannot copy directory {}", text::name(&host));
         let metadata = fs::metadata(&host).with_context(what)?;
         if !metadata.is_dir() {
@@ -146,10 +154,11 @@ mod tests {
     #[test]
     fn arguments_name_host_and_guest() {
         let (host, guest) = split(OsStr::new("a/b::/c")).unwrap();
-        assert_eq!((&*host, &*guest), (Path::new("a/b"), "/c"));
+        assert_eq!((host.as_deref(), &*guest), (Some(Path::new("a/b")), "/c"));
         let (host, guest) = split(OsStr::new("data")).unwrap();
-        assert_eq!((&*host, &*guest), (Path::new("data"), "data"));
-        assert!(split(OsStr::new("::x")).is_err());
+        assert_eq!((host.as_deref(), &*guest), (Some(Path::new("data")), "data"));
+        let (host, guest) = split(OsStr::new("::/tmp")).unwrap();
+        assert_eq!((host, &*guest), (None, "/tmp"));
         assert!(split(OsStr::new("x::")).is_err());
     }
 }

@@ -71,7 +71,8 @@ pub(crate) struct RunOptions {
 
     /// Give the program a copy of directory HOST, which it sees as GUEST (default: the same name)
     ///
-    /// What it changes, it changes in its copy, which is gone when it ends. Symbolic links are copied as links.
+    /// Without HOST, as in ::/tmp, the directory is empty at first. What the program changes, it changes in its copy,
+    /// which is gone when it ends. Symbolic links are copied as links. Without --dir the program has no files at all.
     #[arg(long, value_name = "HOST[::GUEST]")]
     pub(crate) dir: Vec<OsString>,
 

@@ -49,7 +49,7 @@ fn build_if_needed() -> Result<PathBuf> {
     if !fresh {
         // Cargo decides what there is to do: an executable may well be older than a source it does not contain.
         Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--release", "--quiet", "-p", "gate-cli", "-p", "gate-worker", "--target-dir"])
+            .args(["build", "--release", "--quiet", "--workspace", "--bins", "--target-dir"])
             .arg(&target)
             .directory(workspace())
             .run(BUILD_DEADLINE)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use gate_sandbox::channel::Channel;
 use gate_sandbox::container::{self, Config, IdMap, Namespaces, Stderr};
 use gate_sandbox::process::Ending;
-use gate_sandbox::{cgroup, descriptors, process};
+use gate_sandbox::{cgroup, descriptors};
 use gate_wire::container::Event;
 
 use crate::arguments::Options;
@@ -38,14 +38,8 @@ fn serve(options: Options) -> Result<(), ()> {
     let fail = |control: &Channel, error: &anyhow::Error| {
         let _ = control.send(&Event::NotReady { message: report::chain(error) }.encode(), &[]);
     };
-    // Whoever started this must not be outlived, whatever state it is in.
-    let result = rustix::process::getppid()
-        .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
-        .and_then(process::set_parent_death_signal);
-    if let Err(error) = result {
-        fail(&control, &anyhow::Error::from(error).context("cannot follow the end of the parent process"));
-        return Err(());
-    }
+    // When whoever started this ends, however that happens, the other end of the socket is closed and the zygote ends by
+    // itself. This process is not killed with its parent: it has yet to remove the control group.
     let (group, cgroup_note) = control_group(&options);
     let namespaces = match (options.no_namespaces, options.single_id) {
         (true, _) => Namespaces::Disabled,

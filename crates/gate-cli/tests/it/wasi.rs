@@ -214,6 +214,18 @@ fn directories_are_copies() {
 }
 
 #[test]
+fn a_directory_of_nothing_can_be_written() {
+    let stage = Stage::new();
+    let run = |options: &[&str]| {
+        stage.gate().args(options).arg(probe()).args(["fill", "/tmp/f"]).run(DEADLINE).unwrap()
+    };
+    let finished = run(&["--dir", "::/tmp", "--fs-size=1MiB"]);
+    assert_eq!(finished.status.code(), Some(0), "{finished}");
+    assert!(finished.stdout_text().ends_with(" KiB: ENOSPC\n"), "{finished}");
+    check(&run(&[]), 1, "", "");
+}
+
+#[test]
 fn directories_that_cannot_be_copied() {
     let stage = Stage::new();
     let file = stage.file("file", "");
