@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Support.
     ("gate-testkit", &[]),
     ("gate-fuzz", &["gate-calls", "gate-instrument", "gate-store", "gate-wasi", "gate-wire"]),
-    ("gate-xtask", &["gate-runtime", "gate-store"]),
+    ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-store"]),
 ];
 
 /// What every package but one may depend on.
