@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,14 +56,14 @@ Examples:
 /// processes, or most system calls. It sees its arguments, the environment given here, standard input, output and
 /// error, and copies of the directories given here.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = EXIT_STATUS, override_usage = "gate run [OPTIONS] MODULE [ARGS]...")]
 pub(crate) struct RunOptions {
-    /// The module: a .wasm or .wat file, or - for standard input
-    pub(crate) module: PathBuf,
-
-    /// Arguments of the program; with --invoke, of the function
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+    /// The module (a .wasm or .wat file, or - for standard input), and the arguments of the program; with --invoke, those of
+    /// the function
+    ///
+    /// Everything behind MODULE is the program's, also what looks like an option of gate.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"])]
+    program: Vec<OsString>,
 
     /// Set an environment variable of the program; NAME alone passes on the one of gate
     #[arg(long, value_name = "NAME[=VALUE]")]
@@ -160,6 +160,19 @@ pub(crate) struct RunOptions {
     /// Show on standard error where the time went, and which layers of isolation are in force
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
+}
+
+impl RunOptions {
+    /// The module's path, or `-`.
+    pub(crate) fn module(&self) -> &Path {
+        // The parser refuses a command line without one.
+        self.program.first().map_or(Path::new(""), Path::new)
+    }
+
+    /// The arguments behind it.
+    pub(crate) fn args(&self) -> &[OsString] {
+        self.program.get(1..).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -184,13 +184,13 @@ fn lost(error: ContainerError, signals: &Signals) -> Failure {
 }
 
 fn read_module(options: &RunOptions, signals: &Signals) -> Result<Module, Failure> {
-    module::read(&options.module, signals.descriptor()).map_err(|unreadable| match unreadable {
+    module::read(options.module(), signals.descriptor()).map_err(|unreadable| match unreadable {
         Unreadable::Missing(error) => Failure::failed(exit::NO_MODULE, format!("{error:#}")),
         Unreadable::TooLarge => Failure::refused(
             RefusalKind::Limit,
             format!(
                 "module {} is too large (limit: {})",
-                text::name(&options.module),
+                text::name(options.module()),
                 text::bytes(module::MAX_BYTES)
             ),
         ),
@@ -202,14 +202,15 @@ fn read_module(options: &RunOptions, signals: &Signals) -> Result<Module, Failur
 /// What the program is given. Its size is checked here, where the user can be told.
 fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure> {
     let usage = |message: String| Failure::failed(exit::USAGE, message);
-    let mut arguments = vec![options.module.as_os_str().as_bytes().to_vec()];
+    let mut arguments = vec![options.module().as_os_str().as_bytes().to_vec()];
     let entry = match &options.invoke {
         Some(name) => {
-            let texts = options.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            let texts =
+                options.args().iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
             Entry::Invoke { name: name.clone(), arguments: texts }
         }
         None => {
-            arguments.extend(options.args.iter().map(|argument| argument.as_bytes().to_vec()));
+            arguments.extend(options.args().iter().map(|argument| argument.as_bytes().to_vec()));
             Entry::Default
         }
     };
@@ -230,7 +231,7 @@ fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure
         },
         entry,
         terminals: [
-            !module::is_stdin(&options.module) && std::io::stdin().is_terminal(),
+            !module::is_stdin(options.module()) && std::io::stdin().is_terminal(),
             std::io::stdout().is_terminal(),
             std::io::stderr().is_terminal(),
         ],
@@ -335,7 +336,7 @@ impl Workshop<'_> {
             threads: compile_threads(),
             memory_bytes: self.options.compile_memory,
         };
-        let name = text::name(&self.options.module);
+        let name = text::name(self.options.module());
         let mut progress = Progress::new(format!("compiling {name}, {}", text::bytes(module.bytes)));
         let mut tick = || progress.tick();
         let mut watch =
@@ -377,7 +378,7 @@ impl Workshop<'_> {
         let launch = Launch { artifact_bytes: artifact.bytes, ..launch };
         let nothing;
         let stdin = std::io::stdin();
-        let stdin: BorrowedFd<'_> = if module::is_stdin(&self.options.module) {
+        let stdin: BorrowedFd<'_> = if module::is_stdin(self.options.module()) {
             // The module came from there.
             nothing = File::open("/dev/null")
                 .context("cannot open /dev/null")

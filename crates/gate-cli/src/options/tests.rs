@@ -21,8 +21,20 @@ fn the_definition_is_consistent() {
 fn what_follows_the_module_is_the_programs() {
     let options = parse("gate run --memory 64MiB m.wasm --memory 1 -v").unwrap();
     assert_eq!(options.memory, 64 << 20);
-    assert_eq!(options.args, ["--memory", "1", "-v"]);
+    assert_eq!(options.module(), std::path::Path::new("m.wasm"));
+    assert_eq!(options.args(), ["--memory", "1", "-v"]);
     assert!(!options.verbose);
+}
+
+#[test]
+fn a_module_is_needed_and_can_be_standard_input() {
+    assert!(parse("gate run").is_err());
+    assert!(parse("gate run --unknown m").is_err());
+    let options = parse("gate run - -- x").unwrap();
+    assert_eq!(
+        (options.module(), options.args()),
+        (std::path::Path::new("-"), &["--".into(), "x".into()][..])
+    );
 }
 
 #[test]
