@@ -16,6 +16,9 @@ use crate::crowd::{DEADLINE, compile, container, idle, launch, module_file};
 /// How `/proc/PID/syscall` begins while a process reads its standard input.
 const READV: &str = if cfg!(target_arch = "x86_64") { "19 0x0 " } else { "65 0x0 " };
 
+/// The two of the zygote, that for loading, and that for running.
+const FILTERS_OF_A_PROGRAM: &str = "4";
+
 /// What `/proc` tells about a process.
 #[derive(Debug)]
 struct Seen {
@@ -40,15 +43,24 @@ impl Seen {
 
     /// The same as soon as it waits for its input.
     fn asleep(instance: &Instance) -> Seen {
+        Seen::when(instance, "reads its input", |seen| seen.read("syscall").starts_with(READV))
+    }
+
+    /// The same as soon as its final filter is in place.
+    fn sealed(instance: &Instance) -> Seen {
+        Seen::when(instance, "is sealed", |seen| seen.status["Seccomp_filters"] == FILTERS_OF_A_PROGRAM)
+    }
+
+    fn when(instance: &Instance, what: &str, holds: impl Fn(&Seen) -> bool) -> Seen {
         let deadline = Instant::now() + DEADLINE;
         while Instant::now() < deadline {
             let seen = Seen::of(instance);
-            if seen.read("syscall").starts_with(READV) {
+            if holds(&seen) {
                 return seen;
             }
             std::thread::yield_now();
         }
-        panic!("it does not read its input")
+        panic!("it is not seen that the program {what}")
     }
 
     /// The process that forked it.
@@ -173,8 +185,7 @@ fn a_running_program() {
     let artifact = idle(&mut container);
     let (instance, _input) = launch(&mut container, &artifact);
     let seen = Seen::asleep(&instance);
-    // The two of the zygote, that for loading, and that for running.
-    check_any(&seen, "4");
+    check_any(&seen, FILTERS_OF_A_PROGRAM);
     assert_eq!(seen.status["Threads"], "1");
     let files = ["pipe", "/dev/null", "/dev/null", "socket"];
     let mut expected = text(&files);
@@ -207,7 +218,7 @@ fn a_program_with_packets() {
     let mut container = container();
     let Compilation::Done(compiled) = compile(&mut container, module) else { panic!("it is a module") };
     let (instance, _input) = launch(&mut container, &compiled.artifact);
-    let descriptors = Seen::of(&instance).descriptors();
+    let descriptors = Seen::sealed(&instance).descriptors();
     let files = ["pipe", "/dev/null", "/dev/null", "socket", "socket"];
     let mut expected = text(&files);
     expected.insert(5, "/memfd:artifact (deleted)".to_owned());

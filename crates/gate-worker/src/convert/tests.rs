@@ -34,6 +34,6 @@ fn their_number_must_fit() {
     let ty = FunctionType { params: vec![ValueType::I32, ValueType::I32], results: vec![ValueType::I32] };
     assert_eq!(
         arguments(&["1".to_owned()], &ty),
-        Err("the function takes 2 arguments of type (i32, i32) -> (i32), and was given 1".to_owned())
+        Err("the function takes 2 arguments of type (i32, i32) -> i32, and was given 1".to_owned())
     );
 }
