@@ -16,7 +16,11 @@ use anyhow::{Context, Result, bail, ensure};
 /// The executable is not in a target directory: it was copied elsewhere.
 pub fn target_directory() -> Result<PathBuf> {
     let executable = std::env::current_exe().context("cannot find the running executable")?;
-    let target = executable.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
+    // Cargo writes the first into every target directory, the second into those that it made itself.
+    let marked = |directory: &&Path| {
+        [".rustc_info.json", "CACHEDIR.TAG"].iter().any(|name| directory.join(name).is_file())
+    };
+    let target = executable.ancestors().find(marked);
     let Some(target) = target else {
         bail!("{} is not in a target directory of Cargo; run it with `cargo test`", executable.display());
     };
