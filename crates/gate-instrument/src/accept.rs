@@ -30,7 +30,7 @@ pub use self::refusal::{Function, Refusal, What};
 pub use self::sniff::NotWasm;
 pub use self::types::{FunctionType, ValueType};
 
-use self::features::ACCEPTED;
+pub(crate) use self::features::ACCEPTED;
 use self::walk::{Fault, FaultKind};
 
 /// Decides whether `wasm` may be compiled and run as a program, and describes it.

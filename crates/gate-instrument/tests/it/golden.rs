@@ -12,12 +12,17 @@ use gate_instrument::accept::{Facts, Limits, accept};
 
 #[test]
 fn golden() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    check("tests/golden", 30, &describe);
+}
+
+/// Checks all files in a directory, at least so many.
+pub(crate) fn check(directory: &str, at_least: usize, describe: &dyn Fn(&Path, &str) -> String) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut files: Vec<_> =
-        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
     files.sort();
-    assert!(files.len() > 30, "only {} files in {}", files.len(), directory.display());
+    assert!(files.len() >= at_least, "only {} files in {}", files.len(), directory.display());
     let mut failed = Vec::new();
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,0 +1,251 @@
+//! Makes a program stoppable at (almost) any instruction, and continuable in another instance.
+//!
+//! [`Program::instrument`] transforms a module so that it can be told to unwind: every function on the stack saves what it
+//! needs to go on, and returns. [`Program::continuations`] makes another module, beside it, with functions that go on
+//! from there. What is saved is the state of the WebAssembly specification: function, offset in the code, locals and
+//! operands, see [`Frame`]. It depends neither on the engine nor on how the program was transformed.
+//!
+//! # Stop points
+//!
+//! A program stops at [`Site`]s: at the head of every loop, at the entry of every function that is in a cycle of direct calls
+//! or makes indirect calls, at imported functions that may block, and, while it unwinds, in every call that it has come out
+//! of. Functions that cannot get to any of these are left as they are.
+//!
+//! ```wat
+//! (func $f (param $n i32) (result i32)      (func $f (param $n i32) (result i32) (local $parked i32)
+//!                                             (block $tail
+//!                                               (block $stop_1
+//!                                                 (block $stop_0
+//!                                                   (block $body (result i32)
+//!   (i32.const 1)                                     (i32.const 1)
+//!                                                     (local.set $parked) (local.get $parked)
+//!   (loop $again                                      (loop $again
+//!                                                       (i32.atomic.load $control (i32.const 0))
+//!                                                       (br_if $stop_0)
+//!     (call $g)                                         (call $g)
+//!                                                       (br_if $stop_1 (global.get $unwinding))
+//!     (br_if $again (…)))                               (br_if $again (…))))
+//!   (i32.add (local.get $n)))                         (i32.add (local.get $n)))
+//!                                                   (return))
+//!                                                 (call $save_i32_i32
+//!                                                   (local.get $n) (local.get $parked) (i32.const 45)) ;; offset
+//!                                                 (br $tail))
+//!                                               (call $save_i32_i32
+//!                                                 (local.get $n) (local.get $parked) (i32.const 47)))
+//!                                             (i32.const 0))                        ;; nobody looks at it
+//! ```
+//!
+//! The code of stop points is behind the function's body. Only live locals are saved. Operands are copied into locals before the
+//! blocks and calls that they stay below of; the copies cost nothing where an optimizing compiler sees them.
+//!
+//! # Continuations
+//!
+//! The continuation from `$stop_1` above takes its frame, opens the blocks around the stop point, and runs the rest:
+//!
+//! ```wat
+//! (func (result i32) (local $n i32) (local $parked i32)
+//!   ;; … $n and $parked are loaded
+//!   (block $tail
+//!     (block $stop_1
+//!       (block $stop_0
+//!         (block $body (result i32)
+//!           (local.get $parked)
+//!           (block $done                                        ;; the end of the loop
+//!             (block $again                                     ;; its head
+//!               (call_indirect $continuations (…))              ;; the frame of $g
+//!               (br_if $stop_1 (global.get $unwinding))
+//!               (br_if $again (…))
+//!               (br $done))
+//!             (loop $again (…)))                                ;; as above
+//!           (i32.add (local.get $n)))
+//!         (return))
+//!       (…)))
+//! ```
+//!
+//! A program can be stopped again in a continuation: its stop points are those of the original.
+//!
+//! # What the host does
+//!
+//! 1. Instantiates the module that [`Program::instrument`] made, which runs nothing. Everything in it is exported, see
+//!    [`Hidden`].
+//! 2. Calls [`Hidden::Initialize`], then the function [`Program::start`], if any, then what is to be run.
+//! 3. To stop it, writes to the control memory, see [`control`]; or, in an imported function that was named to block, sets the
+//!    global [`Control::unwinding`] to 1 and returns whatever values. Every call that runs program code then returns with that
+//!    global set.
+//! 4. Takes the state: memories, tables, globals, the bytes of dropped segments in the control memory, and the frames.
+//! 5. To continue, in the same instance or in one that has that state (and in which [`Hidden::Restore`] has been called, nothing
+//!    else), instantiates the module of [`Program::continuations`], writes the frames with their slots into the control memory,
+//!    resets [`control::STOP_REQUESTED`] and the global, and calls the continuation of the outermost frame.
+//!
+//! Imported functions must not call back into the program. They are called by code of the stoppable module only, never by that
+//! of continuations, so that who looks for the caller's exports finds those of the program.
+//!
+//! Frames of continuations can be larger than those of the functions they continue, as they have more code. A program that is
+//! stopped when its native stack is nearly full can overflow it when it is continued, unless there is some more of it then.
+//!
+//! A call that traps or throws leaves no frames and does not unwind. Stopping cannot fail but for want of room in the control
+//! memory, see [`control::STATUS_OVERFLOW`].
+
+mod assemble;
+mod blocks;
+mod calls;
+mod continuation;
+pub mod control;
+mod emit;
+mod error;
+mod frames;
+mod helpers;
+mod layout;
+mod link;
+mod live;
+mod module;
+mod names;
+mod offsets;
+mod plan;
+mod sections;
+mod side;
+mod site;
+mod values;
+
+pub use self::control::Control;
+pub use self::error::StopError;
+pub use self::frames::{Frame, FrameError, Value};
+pub use self::names::Hidden;
+pub use self::offsets::Offsets;
+pub use self::side::{Continuations, PROGRAM};
+pub use self::site::{Call, Site, SiteId, SiteKind};
+
+use std::fmt;
+
+use self::calls::Calls;
+use self::emit::Context;
+use self::module::Module;
+use self::names::Names;
+
+/// How a program finds out that it shall stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Poll {
+    /// An atomic load from a shared control memory, which no compiler removes or moves out of a loop. The engine has to
+    /// support threads.
+    Atomic,
+    /// A store and a load. A compiler that knows no other threads could prove what is loaded from what was loaded before, were it
+    /// not for the store.
+    Store,
+    /// A counter of stop points, which nobody sets while the program runs. It makes runs reproducible, for tests.
+    Countdown,
+}
+
+/// How to make a program stoppable.
+#[derive(Clone, Copy)]
+pub struct Config<'c> {
+    /// How it polls.
+    pub poll: Poll,
+    /// The size of the control memory in pages of 64 KiB, which bounds the size of all frames together. At least one page is
+    /// for frames, whatever this says, and at most 65,536 pages are used. The engine's stack bounds what is needed: a saved
+    /// value takes no more room than a value in a native frame, and the rest of a frame less than a return address.
+    pub control_pages: u32,
+    /// Which imported functions, by module and field, may block.
+    pub may_block: &'c dyn Fn(&str, &str) -> bool,
+}
+
+impl fmt::Debug for Config<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { poll, control_pages, may_block: _ } = self;
+        f.debug_struct("Config")
+            .field("poll", poll)
+            .field("control_pages", control_pages)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stoppable module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instrumented {
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// Which instructions of the original are where in it.
+    pub offsets: Offsets,
+}
+
+/// A program that is to be made stoppable, or to be continued.
+pub struct Program<'a> {
+    module: Module<'a>,
+    calls: Calls,
+    control: Control,
+    names: Names,
+    poll: Poll,
+}
+
+impl fmt::Debug for Program<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("control", &self.control).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Program<'a> {
+    /// Takes a module that [`accept`](crate::accept) let through.
+    ///
+    /// The same module and configuration give the same stoppable module and the same continuations.
+    ///
+    /// # Errors
+    /// [`StopError`] when there is no room for what has to be added.
+    pub fn new(wasm: &'a [u8], config: &Config<'_>) -> Result<Self, StopError> {
+        let module = Module::parse(wasm)?;
+        let calls = Calls::analyze(&module, config.may_block)?;
+        let control = Control::new(&module, &calls, config)?;
+        let names = Names::new(&module);
+        Ok(Self { module, calls, control, names, poll: config.poll })
+    }
+
+    /// The stoppable module, in time and memory in proportion to the size of the original.
+    ///
+    /// Its index spaces start with those of the original. Its name section is kept, other custom sections are not.
+    ///
+    /// # Errors
+    /// [`StopError`] when a function, or the whole, becomes too large.
+    pub fn instrument(&self) -> Result<Instrumented, StopError> {
+        assemble::assemble(self)
+    }
+
+    /// A module to continue the program from some stop points.
+    ///
+    /// A continuation is at most as large as the function, times the number of loops around the stop point.
+    ///
+    /// # Errors
+    /// [`StopError::NoSite`] when there is no such stop point; others when a continuation becomes too large.
+    pub fn continuations(&self, sites: &[SiteId]) -> Result<Continuations, StopError> {
+        side::continuations(self, sites)
+    }
+
+    /// The stop points of a function, in the order of its code. There are none in one that cannot stop.
+    ///
+    /// # Errors
+    /// [`StopError`] as of [`Program::instrument`].
+    pub fn sites(&self, function: u32) -> Result<Vec<Site>, StopError> {
+        self.stops_of(function)
+    }
+
+    /// How many functions the program has, imported ones included.
+    pub fn functions(&self) -> u32 {
+        module::count(self.module.functions.len())
+    }
+
+    /// The start function, which instantiation of the stoppable module does not run.
+    pub fn start(&self) -> Option<u32> {
+        self.module.start
+    }
+
+    /// Where the additions to the program are.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The name by which the stoppable module exports something.
+    pub fn name(&self, hidden: Hidden) -> String {
+        self.names.name(hidden)
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { calls: &self.calls, control: &self.control, poll: self.poll }
+    }
+}

@@ -1,0 +1,76 @@
+//! Tests of which functions get stop points.
+
+use crate::stop::{Config, Poll, Program, SiteKind};
+
+/// Checks the stop points of each function, by the first letters of their kinds.
+#[track_caller]
+fn check(functions: &str, expect: &[&str]) {
+    let text = format!(
+        r#"(module
+            (import "host" "block" (func $block))
+            (import "host" "none" (func $none))
+            (type $void (func))
+            (table 1 funcref)
+            {functions})"#
+    );
+    let wasm = wat::parse_str(text).unwrap();
+    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, field| field == "block" };
+    let program = Program::new(&wasm, &config).unwrap();
+    let kinds = |function| -> String {
+        let sites = program.sites(function).unwrap();
+        sites
+            .iter()
+            .map(|site| match site.kind {
+                SiteKind::Entry => 'e',
+                SiteKind::Loop => 'l',
+                SiteKind::Call => 'c',
+                SiteKind::Import => 'i',
+            })
+            .collect()
+    };
+    let found: Vec<_> = (0..program.functions()).map(kinds).collect();
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn only_what_can_stop() {
+    check("", &["i", ""]);
+    check("(func $f (call $g)) (func $g (call $none))", &["i", "", "", ""]);
+    check("(func $f (call $g)) (func $g (loop))", &["i", "", "c", "l"]);
+    check("(func $f (call $g)) (func $g (call $block))", &["i", "", "c", "c"]);
+    check("(func $f (call $g)) (func $g (return_call $block))", &["i", "", "c", ""]);
+}
+
+#[test]
+fn no_cycle_without_a_stop() {
+    check("(func $f (call $f))", &["i", "", "ec"]);
+    check("(func $f (return_call $f))", &["i", "", "e"]);
+    check("(func $f (call $g)) (func $g (call $h)) (func $h (call $f))", &["i", "", "ec", "ec", "ec"]);
+    // A function that calls a cycle is not in it, and neither is one that a cycle calls.
+    check("(func $f (call $g)) (func $g (call $g) (call $h)) (func $h)", &["i", "", "c", "ec", ""]);
+    check(
+        "(func $f (call $g) (call $h)) (func $g (call $h)) (func $h (call $f)) (func (call $h))",
+        &["i", "", "ecc", "ec", "ec", "c"],
+    );
+    check("(func $f (call_indirect (type $void) (i32.const 0)))", &["i", "", "ec"]);
+    check("(func $f (return_call_indirect (type $void) (i32.const 0)))", &["i", "", "e"]);
+}
+
+#[test]
+fn not_what_is_never_reached() {
+    check("(func $f (return) (loop) (call $f))", &["i", "", "e"]);
+}
+
+/// The search does not recurse.
+#[test]
+fn long_chains() {
+    let length = 50_000;
+    let mut functions: String =
+        (1..length).map(|next| format!("(func $f{} (call $f{next}))", next - 1)).collect();
+    functions.push_str(&format!("(func $f{} (call $f0))", length - 1));
+    let wasm = wat::parse_str(format!("(module {functions})")).unwrap();
+    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false };
+    let program = Program::new(&wasm, &config).unwrap();
+    assert_eq!(program.sites(0).unwrap().len(), 2);
+    assert_eq!(program.sites(length - 1).unwrap().len(), 2);
+}

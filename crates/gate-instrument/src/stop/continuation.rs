@@ -1,0 +1,209 @@
+//! Functions that continue a function from a stop point.
+//!
+//! A continuation has no parameters. It takes its frame off the frames, and runs the rest of the original function.
+
+use wasm_encoder::Instruction;
+use wasmparser::Operator;
+
+use super::blocks::BlockId;
+use super::control::{Control, FRAMES_SIZE};
+use super::emit::{Context, Emitter};
+use super::error::StopError;
+use super::helpers::{self, Code};
+use super::layout::{Layout, Source, TRAILER};
+use super::link::{Callee, Linker};
+use super::module::{Module, count};
+use super::plan::{Plan, Stop};
+use super::site::SiteKind;
+use super::values;
+use crate::accept::{FunctionType, ValueType};
+
+/// The continuation of a function that is not imported from its stop point at a position. `table` is that of all
+/// continuations.
+pub(super) fn function(
+    context: &Context<'_>,
+    module: &Module<'_>,
+    plan: &Plan<'_>,
+    position: usize,
+    linker: &mut Linker,
+    table: u32,
+) -> Result<Vec<u8>, StopError> {
+    let stop = plan.stops.get(position).expect("the stop point is one of the plan's");
+    let mut path: Vec<_> = plan.structure.around(stop.block).collect();
+    path.reverse();
+    let address = count(plan.locals.len() + plan.scratch.len());
+    let declared: Vec<_> = plan.locals.iter().chain(&plan.scratch).copied().chain([ValueType::I32]).collect();
+    let mut emitter = Emitter::new(context, plan, linker, first_stop(plan, stop, position, &path));
+    let layout = plan.layout(stop);
+    for instruction in load(context.control, stop.kind, &layout, address, |source, ty| match source {
+        Source::Local(local) => local,
+        Source::Operand(slot) => plan.park(slot, ty),
+    }) {
+        emitter.add(&instruction);
+    }
+    emitter.open_stops();
+    let results = emitter.linker.block_type(&plan.ty.results);
+    emitter.labels.push(emitter.depth);
+    emitter.open(&Instruction::Block(results));
+    reopen(&mut emitter, stop, &path);
+    let next = match stop.kind {
+        SiteKind::Entry => 0,
+        SiteKind::Call => {
+            call_next(&mut emitter, module, stop, table);
+            emitter.stop_if_unwinding(position);
+            stop.op + 1
+        }
+        SiteKind::Loop | SiteKind::Import => stop.op + 1,
+    };
+    rest(&mut emitter, &path, next)?;
+    emitter.add(&Instruction::Return);
+    emitter.close_stops();
+    Ok(emitter.finish(&declared).bytes)
+}
+
+/// The continuation of a call of an imported function.
+pub(super) fn import(
+    context: &Context<'_>,
+    module: &Module<'_>,
+    function: u32,
+    linker: &mut Linker,
+) -> Vec<u8> {
+    let site = helpers::import_site(module, function);
+    let mut locals = values::all_encoded(&site.locals);
+    locals.push(wasm_encoder::ValType::I32);
+    let mut code = Code::new(&locals);
+    let address = count(site.locals.len());
+    code.add(&load(context.control, site.kind, &site.layout(), address, |source, _| match source {
+        Source::Local(local) => local,
+        Source::Operand(_) => address,
+    }));
+    code.add(&[Instruction::Block(wasm_encoder::BlockType::Empty)]);
+    let function_index = linker.function(Callee::Host(function));
+    helpers::call_import(context, module, linker, &mut code, function, function_index);
+    code.finish()
+}
+
+/// The first of the stop points that the rest of a function has: with a loop around, any of that loop can follow.
+fn first_stop(plan: &Plan<'_>, stop: &Stop, position: usize, path: &[BlockId]) -> usize {
+    if stop.kind == SiteKind::Entry {
+        return 0;
+    }
+    let starts = path.iter().map(|block| plan.structure.block(*block).start);
+    let mut loops = starts.filter(|start| matches!(plan.op(*start).operator, Operator::Loop { .. }));
+    loops.next().map_or(position, |start| plan.stops.partition_point(|stop| stop.op < start))
+}
+
+/// Takes the last frame off, and sets locals to its values.
+fn load(
+    control: &Control,
+    kind: SiteKind,
+    layout: &Layout,
+    address: u32,
+    local: impl Fn(Source, ValueType) -> u32,
+) -> Vec<Instruction<'static>> {
+    let mut code = vec![
+        Instruction::I32Const(0),
+        Instruction::I32Const(0),
+        Instruction::I32Load(control.at(FRAMES_SIZE)),
+        Instruction::I32Const(layout.size.cast_signed()),
+        Instruction::I32Sub,
+        Instruction::LocalTee(address),
+        Instruction::I32Store(control.at(FRAMES_SIZE)),
+    ];
+    for field in &layout.fields {
+        code.push(Instruction::LocalGet(address));
+        code.push(values::load(field.ty, control.at(control.frames + field.offset)));
+        if let Some((table, _)) = control.spill(field.ty) {
+            code.push(Instruction::TableGet(table));
+        }
+        code.push(Instruction::LocalSet(local(field.source, field.ty)));
+    }
+    if kind.is_innermost() {
+        // All frames have been taken off, and with them all that was spilled.
+        for ty in super::control::SPILL_TYPES {
+            if let Some((table, used)) = control.existing_spill(ty) {
+                code.extend([
+                    Instruction::I32Const(0),
+                    values::zero(ty),
+                    Instruction::I32Const(0),
+                    Instruction::I32Load(control.at(used)),
+                    Instruction::TableFill(table),
+                    Instruction::I32Const(0),
+                    Instruction::I32Const(0),
+                    Instruction::I32Store(control.at(used)),
+                ]);
+            }
+        }
+    }
+    code
+}
+
+/// Opens the blocks around a stop point from the outside in, with the operands that are below and in each.
+///
+/// A loop becomes two blocks: the inner one stands for its head, where it can be started again, and the outer one for its
+/// end.
+fn reopen(emitter: &mut Emitter<'_, '_>, stop: &Stop, path: &[BlockId]) {
+    let plan = emitter.plan;
+    let mut slots = stop.operands.iter().copied().enumerate();
+    let mut pushed = 0;
+    for block in path {
+        let block = plan.structure.block(*block);
+        for (slot, ty) in slots.by_ref().take(block.base - pushed) {
+            emitter.add(&Instruction::LocalGet(plan.park(slot, ty)));
+        }
+        pushed = block.base;
+        let results = emitter.linker.block_type(&block.ty.results);
+        match &plan.op(block.start).operator {
+            Operator::Loop { .. } => {
+                emitter.open(&Instruction::Block(results));
+                let params = emitter.linker.block_type(&block.ty.params);
+                emitter.open(&Instruction::Block(params));
+            }
+            Operator::TryTable { try_table } => emitter.try_table(results, &try_table.catches),
+            _ => emitter.open(&Instruction::Block(results)),
+        }
+        emitter.labels.push(emitter.depth - 1);
+    }
+    for (slot, ty) in slots {
+        emitter.add(&Instruction::LocalGet(plan.park(slot, ty)));
+    }
+}
+
+/// Calls the continuation of the frame that was called at a stop point. It is the last frame now, and ends with its slot
+/// in the table.
+fn call_next(emitter: &mut Emitter<'_, '_>, module: &Module<'_>, stop: &Stop, table: u32) {
+    let results = match emitter.plan.op(stop.op).operator {
+        Operator::Call { function_index } => module.function_type(function_index).results.clone(),
+        Operator::CallIndirect { type_index, .. } => module.type_at(type_index).results.clone(),
+        _ => unreachable!("stop points of this kind are calls"),
+    };
+    let type_index = emitter.linker.ty(FunctionType { params: Vec::new(), results });
+    let control = emitter.context.control;
+    emitter.add(&Instruction::I32Const(0));
+    emitter.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
+    // The slot is the second half of the trailer.
+    emitter.add(&Instruction::I32Load(control.at(control.frames - TRAILER / 2)));
+    emitter.add(&Instruction::CallIndirect { type_index, table_index: table });
+}
+
+/// Emits the rest of the function, from an instruction within the blocks that are open.
+fn rest(emitter: &mut Emitter<'_, '_>, path: &[BlockId], mut next: usize) -> Result<(), StopError> {
+    let plan = emitter.plan;
+    for block in path.iter().rev() {
+        let block = plan.structure.block(*block);
+        // From within the first part of an `if`, the second is not run.
+        let end = block.middle.filter(|middle| next <= *middle).unwrap_or(block.end);
+        emitter.ops(next..end)?;
+        emitter.labels.pop();
+        if matches!(plan.op(block.start).operator, Operator::Loop { .. }) {
+            emitter.add(&Instruction::Br(1));
+            emitter.close();
+            // Who branches to its head has the loop itself from here on. Operands below it are parked and out of reach.
+            emitter.parked_op(block.start)?;
+            emitter.ops(block.start + 1..block.end + 1)?;
+        }
+        emitter.close();
+        next = block.end + 1;
+    }
+    emitter.ops(next..plan.structure.ops.len())
+}

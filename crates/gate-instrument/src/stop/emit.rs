@@ -1,0 +1,429 @@
+//! Emits the code of a function together with its stop points.
+
+use wasm_encoder::{BlockType, Catch, Encode, Instruction, ValType};
+use wasmparser::Operator;
+
+use super::Poll;
+use super::blocks::Op;
+use super::calls::Calls;
+use super::control::{Control, POLL_SCRATCH, STOP_REQUESTED};
+use super::error::StopError;
+use super::layout::{self, Field, Layout, Source};
+use super::link::{Callee, Last, Linker, Place};
+use super::module::{count, index};
+use super::offsets::Offsets;
+use super::plan::{Plan, Stop};
+use super::values;
+use crate::accept::ValueType;
+
+/// How large a function's body may be. The engine's validator has the same limit.
+const MAX_BODY: usize = 7_654_321;
+
+/// What all functions are emitted with.
+pub(super) struct Context<'c> {
+    /// Who calls whom.
+    pub(super) calls: &'c Calls,
+    /// Where the additions are.
+    pub(super) control: &'c Control,
+    /// How to poll.
+    pub(super) poll: Poll,
+}
+
+/// A function that is being emitted.
+pub(super) struct Emitter<'e, 'a> {
+    /// What it is emitted with.
+    pub(super) context: &'e Context<'e>,
+    /// The function.
+    pub(super) plan: &'e Plan<'a>,
+    /// Where it finds the functions and types it names.
+    pub(super) linker: &'e mut Linker,
+    code: Vec<u8>,
+    /// How many blocks are open.
+    pub(super) depth: u32,
+    /// The depth of the emitted block that each open block of the function has become, from the function's own on.
+    pub(super) labels: Vec<u32>,
+    /// The first stop point that is emitted; all that follow are, too.
+    first_stop: usize,
+    /// Where the code comes from.
+    offsets: Offsets,
+}
+
+/// The body of a function.
+pub(super) struct Body {
+    /// Its bytes.
+    pub(super) bytes: Vec<u8>,
+    /// Where its code comes from, with offsets in these bytes.
+    pub(super) offsets: Offsets,
+}
+
+impl<'e, 'a> Emitter<'e, 'a> {
+    pub(super) fn new(
+        context: &'e Context<'e>,
+        plan: &'e Plan<'a>,
+        linker: &'e mut Linker,
+        first_stop: usize,
+    ) -> Self {
+        let (code, labels, offsets) = (Vec::new(), Vec::new(), Offsets::default());
+        Self { context, plan, linker, code, depth: 0, labels, first_stop, offsets }
+    }
+
+    /// The body of the function: `declared` are the locals it declares.
+    pub(super) fn finish(self, declared: &[ValueType]) -> Body {
+        let mut groups: Vec<(u32, ValType)> = Vec::new();
+        for ty in declared {
+            let ty = values::encoded(*ty);
+            match groups.last_mut() {
+                Some((number, last)) if *last == ty => *number += 1,
+                _ => groups.push((1, ty)),
+            }
+        }
+        let mut body = Vec::with_capacity(self.code.len() + 16);
+        count(groups.len()).encode(&mut body);
+        for (number, ty) in groups {
+            number.encode(&mut body);
+            ty.encode(&mut body);
+        }
+        let mut offsets = Offsets::default();
+        offsets.append(count(body.len()), &self.offsets);
+        body.extend_from_slice(&self.code);
+        Body { bytes: body, offsets }
+    }
+
+    /// Appends an instruction that neither opens nor closes a block.
+    pub(super) fn add(&mut self, instruction: &Instruction<'_>) {
+        instruction.encode(&mut self.code);
+    }
+
+    /// Opens a block.
+    pub(super) fn open(&mut self, instruction: &Instruction<'_>) {
+        self.add(instruction);
+        self.depth += 1;
+    }
+
+    /// Closes a block.
+    pub(super) fn close(&mut self) {
+        self.add(&Instruction::End);
+        self.depth -= 1;
+    }
+
+    /// The operand of a branch to the block that was opened at a depth.
+    pub(super) fn relative(&self, depth: u32) -> u32 {
+        self.depth - depth - 1
+    }
+
+    /// The operand of a branch of the original code.
+    fn branch(&self, original: u32) -> u32 {
+        let depth = self.labels.iter().nth_back(index(original)).copied();
+        self.relative(depth.expect("a valid branch goes to an open block"))
+    }
+
+    /// Opens the blocks behind which the code of stop points is. They are the outermost blocks of a function.
+    pub(super) fn open_stops(&mut self) {
+        for _ in self.first_stop..=self.plan.stops.len() {
+            self.open(&Instruction::Block(BlockType::Empty));
+        }
+    }
+
+    /// Closes these blocks, with the code of the stop points. `save` emits it for each.
+    pub(super) fn close_stops(&mut self) {
+        self.offsets.note(count(self.code.len()), None);
+        let plan = self.plan;
+        for stop in plan.stops.get(self.first_stop..).unwrap_or_default() {
+            self.close();
+            self.save(plan.site_id(stop).0, stop);
+            // The last one falls through.
+            if self.depth > 1 {
+                self.add(&Instruction::Br(self.depth - 1));
+            }
+        }
+        self.close();
+        for ty in &plan.ty.results {
+            self.add(&values::zero(*ty));
+        }
+        self.close_function();
+    }
+
+    /// Ends the function.
+    pub(super) fn close_function(&mut self) {
+        self.add(&Instruction::End);
+    }
+
+    /// Goes to the code of a stop point if the operand is not zero.
+    fn branch_to_stop(&mut self, position: usize) {
+        let from_innermost = count(position - self.first_stop);
+        let stops = count(self.plan.stops.len() - self.first_stop);
+        let relative = self.relative(stops - from_innermost);
+        self.add(&Instruction::BrIf(relative));
+    }
+
+    /// Goes to the code of a stop point if the program unwinds.
+    pub(super) fn stop_if_unwinding(&mut self, position: usize) {
+        self.add(&Instruction::GlobalGet(self.context.control.unwinding));
+        self.branch_to_stop(position);
+    }
+
+    /// Goes to the code of a stop point if the program shall stop.
+    pub(super) fn poll(&mut self, position: usize) {
+        poll(self.context, &mut self.code);
+        self.branch_to_stop(position);
+    }
+
+    /// Saves a frame. Parameters and locals are where they are in the original, and operands are parked.
+    fn save(&mut self, site: u32, stop: &Stop) {
+        let plan = self.plan;
+        let layout = plan.layout(stop);
+        let mut chunks = layout.chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            for field in chunk {
+                self.add(&Instruction::LocalGet(plan.local_of(field)));
+            }
+            let last = if chunks.peek().is_none() { Last::Yes } else { Last::No };
+            if last == Last::Yes {
+                self.add(&Instruction::I32Const(site.cast_signed()));
+            }
+            let types = chunk.iter().map(|field| field.ty).collect();
+            let save = self.linker.function(Callee::Save(types, last));
+            self.add(&Instruction::Call(save));
+        }
+    }
+
+    /// Emits the instructions in a range of positions.
+    pub(super) fn ops(&mut self, range: std::ops::Range<usize>) -> Result<(), StopError> {
+        for op in range {
+            self.op(op)?;
+        }
+        Ok(())
+    }
+
+    /// Emits an instruction, and what belongs to its stop point.
+    pub(super) fn op(&mut self, position: usize) -> Result<(), StopError> {
+        if self.code.len() > MAX_BODY {
+            return Err(StopError::FunctionBytes { function: self.plan.function, limit: MAX_BODY });
+        }
+        let plan = self.plan;
+        self.park(plan.parked_before(position));
+        self.parked_op(position)
+    }
+
+    /// Emits an instruction before which all operands are parked already.
+    pub(super) fn parked_op(&mut self, position: usize) -> Result<(), StopError> {
+        let plan = self.plan;
+        let Op { operator, bytes, offset, .. } = plan.op(position);
+        self.offsets.note(count(self.code.len()), Some(*offset));
+        match operator {
+            Operator::Block { .. } | Operator::If { .. } => self.open_copied(bytes),
+            Operator::Loop { .. } => {
+                self.open_copied(bytes);
+                self.park(plan.parked_after(position));
+                if let Some((stop, _)) = plan.stop_at(position) {
+                    self.poll(stop);
+                }
+            }
+            Operator::TryTable { try_table } => {
+                self.try_table(block_type(try_table.ty), &try_table.catches);
+                self.labels.push(self.depth - 1);
+            }
+            Operator::End => {
+                self.labels.pop();
+                self.close();
+            }
+            Operator::Br { relative_depth } => self.add(&Instruction::Br(self.branch(*relative_depth))),
+            Operator::BrIf { relative_depth } => self.add(&Instruction::BrIf(self.branch(*relative_depth))),
+            Operator::BrTable { targets } => {
+                let labels: Result<Vec<_>, _> =
+                    targets.targets().map(|target| target.map(|target| self.branch(target))).collect();
+                self.add(&Instruction::BrTable(labels?.into(), self.branch(targets.default())));
+            }
+            Operator::Call { function_index } => {
+                let function = self.function(*function_index);
+                self.add(&Instruction::Call(function));
+                self.after_call(position);
+            }
+            Operator::CallIndirect { .. } => {
+                self.code.extend_from_slice(bytes);
+                self.after_call(position);
+            }
+            Operator::ReturnCall { function_index } => {
+                let function = self.function(*function_index);
+                self.add(&Instruction::ReturnCall(function));
+            }
+            Operator::RefFunc { function_index } => {
+                // A table or a global may have it when the program is taken down.
+                self.linker.needed.insert(*function_index);
+                let function = self.linker.function(callee(self.context.calls, *function_index));
+                self.add(&Instruction::RefFunc(function));
+            }
+            Operator::DataDrop { data_index } => self.call(Callee::DataDrop(*data_index)),
+            Operator::ElemDrop { elem_index } => self.call(Callee::ElementDrop(*elem_index)),
+            Operator::MemoryInit { data_index, mem } => {
+                self.init(Callee::MemoryInit(*data_index, *mem), bytes);
+            }
+            Operator::TableInit { elem_index, table } => {
+                self.init(Callee::TableInit(*elem_index, *table), bytes);
+            }
+            _ => self.code.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    /// Opens a block of the original.
+    fn open_copied(&mut self, bytes: &[u8]) {
+        self.code.extend_from_slice(bytes);
+        self.labels.push(self.depth);
+        self.depth += 1;
+    }
+
+    /// Opens a `try_table` with handlers of the original, which are outside of it.
+    pub(super) fn try_table(&mut self, ty: BlockType, catches: &[wasmparser::Catch]) {
+        let catches: Vec<_> = catches
+            .iter()
+            .map(|catch| match *catch {
+                wasmparser::Catch::One { tag, label } => Catch::One { tag, label: self.branch(label) },
+                wasmparser::Catch::OneRef { tag, label } => Catch::OneRef { tag, label: self.branch(label) },
+                wasmparser::Catch::All { label } => Catch::All { label: self.branch(label) },
+                wasmparser::Catch::AllRef { label } => Catch::AllRef { label: self.branch(label) },
+            })
+            .collect();
+        self.open(&Instruction::TryTable(ty, catches.into()));
+    }
+
+    /// Copies operands into scratch locals, given from the lowest operand on.
+    fn park(&mut self, locals: &[u32]) {
+        for local in locals.iter().rev() {
+            self.add(&Instruction::LocalSet(*local));
+        }
+        for local in locals {
+            self.add(&Instruction::LocalGet(*local));
+        }
+    }
+
+    /// The index of what code has to call instead of a function of the original.
+    fn function(&mut self, function: u32) -> u32 {
+        let mut callee = callee(self.context.calls, function);
+        if self.context.calls.is_imported(function) && callee == Callee::Function(function) {
+            match self.linker.place {
+                Place::Main if self.plan.stops.is_empty() => {}
+                // For continuations.
+                Place::Main => {
+                    self.linker.function(Callee::Host(function));
+                }
+                Place::Side => callee = Callee::Host(function),
+            }
+        } else if !self.plan.stops.is_empty() {
+            self.linker.needed.insert(function);
+        }
+        self.linker.function(callee)
+    }
+
+    fn call(&mut self, callee: Callee) {
+        let function = self.linker.function(callee);
+        self.add(&Instruction::Call(function));
+    }
+
+    fn after_call(&mut self, position: usize) {
+        if let Some((stop, _)) = self.plan.stop_at(position) {
+            self.stop_if_unwinding(stop);
+        }
+    }
+
+    /// Reads from a segment. Only code in the same module can, and there has to be a function for other code.
+    fn init(&mut self, callee: Callee, bytes: &[u8]) {
+        match self.linker.place {
+            Place::Main => {
+                if !self.plan.stops.is_empty() {
+                    self.linker.function(callee);
+                }
+                self.code.extend_from_slice(bytes);
+            }
+            Place::Side => self.call(callee),
+        }
+    }
+}
+
+/// What code has to call instead of a function of the original.
+pub(super) fn callee(calls: &Calls, function: u32) -> Callee {
+    if calls.may_block(function) { Callee::Import(function) } else { Callee::Function(function) }
+}
+
+/// Appends code that pushes whether the program shall stop.
+pub(super) fn poll(context: &Context<'_>, code: &mut Vec<u8>) {
+    let control = context.control;
+    let flag = control.at(STOP_REQUESTED);
+    let instructions: &[Instruction<'_>] = match context.poll {
+        Poll::Atomic => &[Instruction::I32Const(0), Instruction::I32AtomicLoad(flag)],
+        Poll::Store => &[
+            Instruction::I32Const(0),
+            Instruction::I32Const(0),
+            Instruction::I32Store(control.at(POLL_SCRATCH)),
+            Instruction::I32Const(0),
+            Instruction::I32Load(flag),
+        ],
+        Poll::Countdown => {
+            let counter = control.countdown.expect("there is a counter to poll with");
+            &[
+                Instruction::GlobalGet(counter),
+                Instruction::I64Const(1),
+                Instruction::I64Sub,
+                Instruction::GlobalSet(counter),
+                Instruction::GlobalGet(counter),
+                Instruction::I64Eqz,
+            ]
+        }
+    };
+    for instruction in instructions {
+        instruction.encode(code);
+    }
+}
+
+/// The type of a block of the original.
+pub(super) fn block_type(ty: wasmparser::BlockType) -> BlockType {
+    match ty {
+        wasmparser::BlockType::Empty => BlockType::Empty,
+        wasmparser::BlockType::Type(ty) => BlockType::Result(values::encoded(values::value_type(ty))),
+        wasmparser::BlockType::FuncType(ty) => BlockType::FunctionType(ty),
+    }
+}
+
+/// The body of a function of the program with its stop points.
+pub(super) fn function(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    linker: &mut Linker,
+) -> Result<Body, StopError> {
+    let declared = plan.locals.get(plan.ty.params.len()..).unwrap_or_default();
+    let declared: Vec<_> = declared.iter().chain(&plan.scratch).copied().collect();
+    let mut emitter = Emitter::new(context, plan, linker, 0);
+    if plan.stops.is_empty() {
+        emitter.labels.push(0);
+        emitter.depth = 1;
+        emitter.ops(0..plan.structure.ops.len())?;
+    } else {
+        emitter.open_stops();
+        let results = emitter.linker.block_type(&plan.ty.results);
+        emitter.labels.push(emitter.depth);
+        emitter.open(&Instruction::Block(results));
+        if plan.entry_stop().is_some() {
+            emitter.poll(0);
+        }
+        emitter.ops(0..plan.structure.ops.len())?;
+        emitter.add(&Instruction::Return);
+        emitter.close_stops();
+    }
+    Ok(emitter.finish(&declared))
+}
+
+impl Plan<'_> {
+    /// The record that saves a frame at a stop point.
+    pub(super) fn layout(&self, stop: &Stop) -> Layout {
+        let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
+        layout::layout(stop.live.iter().map(|local| (*local, ty(*local))), &stop.operands)
+    }
+
+    /// The local that a saved value is in.
+    pub(super) fn local_of(&self, field: &Field) -> u32 {
+        match field.source {
+            Source::Local(local) => local,
+            Source::Operand(slot) => self.park(slot, field.ty),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Functions that emitted code calls, and the types that it names.
+
+use std::collections::{BTreeSet, HashMap};
+
+use wasm_encoder::BlockType;
+
+use super::module::{Module, count};
+use super::values;
+use crate::accept::{FunctionType, ValueType};
+
+/// A function that emitted code calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Callee {
+    /// A function of the program.
+    Function(u32),
+    /// Calls an imported function that may block, and is a stop point.
+    Import(u32),
+    /// Calls an imported function, for code in another module: the host shall see calls from the program only.
+    Host(u32),
+    /// Appends values of these types to the frames. The last of a frame also gets the stop point.
+    Save(Vec<ValueType>, Last),
+    /// `memory.init` of a segment, for code in another module.
+    MemoryInit(u32, u32),
+    /// `table.init` of a segment, for code in another module.
+    TableInit(u32, u32),
+    /// `data.drop`, with a note of it in the control memory.
+    DataDrop(u32),
+    /// `elem.drop`, with a note of it in the control memory.
+    ElementDrop(u32),
+}
+
+/// Whether values are the last of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Last {
+    /// The stop point follows.
+    Yes,
+    /// More values follow.
+    No,
+}
+
+impl Callee {
+    /// The name it is exported by, behind the prefix of all such names.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Function(function) => format!("function {function}"),
+            Self::Import(function) => format!("import {function}"),
+            Self::Host(function) => format!("host {function}"),
+            Self::Save(types, last) => {
+                let mut name = String::from(if *last == Last::Yes { "save" } else { "save some" });
+                for ty in types {
+                    name.push(' ');
+                    name.push_str(&ty.to_string());
+                }
+                name
+            }
+            Self::MemoryInit(data, memory) => format!("memory.init {memory} {data}"),
+            Self::TableInit(element, table) => format!("table.init {table} {element}"),
+            Self::DataDrop(data) => format!("data.drop {data}"),
+            Self::ElementDrop(element) => format!("elem.drop {element}"),
+        }
+    }
+
+    /// Its type.
+    pub(super) fn ty(&self, module: &Module<'_>) -> FunctionType {
+        let params = match self {
+            Self::Function(function) | Self::Import(function) | Self::Host(function) => {
+                return module.function_type(*function).clone();
+            }
+            Self::Save(types, Last::No) => types.clone(),
+            Self::Save(types, Last::Yes) => types.iter().copied().chain([ValueType::I32]).collect(),
+            Self::MemoryInit(..) | Self::TableInit(..) => vec![ValueType::I32; 3],
+            Self::DataDrop(_) | Self::ElementDrop(_) => Vec::new(),
+        };
+        FunctionType { params, results: Vec::new() }
+    }
+}
+
+/// The module that code is emitted into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The program itself.
+    Main,
+    /// A module beside it, which imports from it.
+    Side,
+}
+
+/// What emitted code refers to by an index that is not the program's own.
+///
+/// Types, tables, memories, globals and tags have the same indices everywhere: in the program since additions come after what
+/// is there, and in a module beside it since that imports all of them, in order.
+pub(super) struct Linker {
+    /// Where code is emitted.
+    pub(super) place: Place,
+    /// The functions called so far that need an index of their own, in the order of these indices.
+    pub(super) callees: Vec<Callee>,
+    /// The functions of the program that are exported: continuations import them, or there are references to them.
+    pub(super) needed: BTreeSet<u32>,
+    indices: HashMap<Callee, u32>,
+    first: u32,
+    /// The types that were added, in the order of their indices.
+    pub(super) types: Vec<FunctionType>,
+    type_indices: HashMap<FunctionType, u32>,
+    first_type: u32,
+}
+
+impl Linker {
+    pub(super) fn new(module: &Module<'_>, place: Place) -> Self {
+        Self {
+            place,
+            callees: Vec::new(),
+            needed: BTreeSet::new(),
+            indices: HashMap::new(),
+            first: match place {
+                Place::Main => count(module.functions.len()),
+                Place::Side => 0,
+            },
+            types: Vec::new(),
+            type_indices: HashMap::new(),
+            first_type: count(module.types.len()),
+        }
+    }
+
+    /// The index of a function.
+    pub(super) fn function(&mut self, callee: Callee) -> u32 {
+        if let (Place::Main, Callee::Function(function)) = (self.place, &callee) {
+            return *function;
+        }
+        let next = self.first + count(self.callees.len());
+        let callees = &mut self.callees;
+        *self.indices.entry(callee).or_insert_with_key(|callee| {
+            callees.push(callee.clone());
+            next
+        })
+    }
+
+    /// The index of a type.
+    pub(super) fn ty(&mut self, ty: FunctionType) -> u32 {
+        let next = self.first_type + count(self.types.len());
+        let types = &mut self.types;
+        *self.type_indices.entry(ty).or_insert_with_key(|ty| {
+            types.push(ty.clone());
+            next
+        })
+    }
+
+    /// The type of a block without parameters.
+    pub(super) fn block_type(&mut self, results: &[ValueType]) -> BlockType {
+        match results {
+            [] => BlockType::Empty,
+            [result] => BlockType::Result(values::encoded(*result)),
+            results => BlockType::FunctionType(
+                self.ty(FunctionType { params: Vec::new(), results: results.to_vec() }),
+            ),
+        }
+    }
+}

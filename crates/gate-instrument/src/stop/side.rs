@@ -1,0 +1,200 @@
+//! Puts a module together that continues a program from some of its stop points.
+
+use std::collections::BTreeMap;
+
+use wasm_encoder::{
+    ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, FunctionSection,
+    ImportSection, MemoryType, RefType, TableSection, TableType, TagKind, TagType,
+};
+
+use super::Program;
+use super::assemble;
+use super::continuation;
+use super::error::StopError;
+use super::link::{Callee, Linker, Place};
+use super::module::{Module, count, index};
+use super::names::Hidden;
+use super::plan::{Budget, Plan};
+use super::sections::{self, Entries};
+use super::site::SiteId;
+use super::values;
+use crate::accept::FunctionType;
+
+/// The name of the module that continuations import everything from: the stoppable program.
+pub const PROGRAM: &str = "program";
+
+/// How large all continuations of a program may be together, in bytes of code. What a program has on its stack is what it
+/// has made of its code by itself, but in a snapshot somebody may have put together the most expensive stop points.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A module that continues a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Continuations {
+    /// The module. It imports from [`PROGRAM`], and exports each continuation by the number of its slot: a function without
+    /// parameters, whose results are those of the function that it continues.
+    pub wasm: Vec<u8>,
+    /// The slot of each stop point.
+    pub slots: BTreeMap<SiteId, u32>,
+}
+
+/// The continuations from some stop points, of which each may be given any number of times.
+pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<Continuations, StopError> {
+    let module = &program.module;
+    let context = program.context();
+    let control = &program.control;
+    let table = count(module.tables.len() + control.table_types().len());
+    let mut linker = Linker::new(module, Place::Side);
+    let mut code = Entries::default();
+    let mut types = Vec::new();
+    let mut slots = BTreeMap::new();
+    let mut bytes = 0;
+    let mut sites = sites.to_vec();
+    sites.sort();
+    sites.dedup();
+    let mut planned: Option<Plan<'_>> = None;
+    for site in sites {
+        let function = program.function_of(site).ok_or(StopError::NoSite { site })?;
+        let body = if module.body(function).is_some() {
+            // All stop points of a function come together.
+            if planned.as_ref().is_none_or(|plan| plan.function != function) {
+                let mut budget = Budget::for_module(module.wasm.len());
+                planned = Some(Plan::read(module, &program.calls, function, &mut budget)?);
+            }
+            let plan = planned.as_ref().expect("it has just been made");
+            let position = plan.stops.iter().position(|stop| plan.site_id(stop) == site);
+            let position = position.ok_or(StopError::NoSite { site })?;
+            continuation::function(&context, module, plan, position, &mut linker, table)?
+        } else {
+            continuation::import(&context, module, function, &mut linker)
+        };
+        bytes += body.len();
+        if bytes > MAX_BYTES {
+            return Err(StopError::ContinuationBytes { limit: MAX_BYTES });
+        }
+        sections::code(&mut code, &body);
+        let results = module.function_type(function).results.clone();
+        types.push(linker.ty(FunctionType { params: Vec::new(), results }));
+        slots.insert(site, count(slots.len()));
+    }
+    let wasm = assemble(program, &mut linker, &types, &code);
+    Ok(Continuations { wasm, slots })
+}
+
+fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], code: &Entries) -> Vec<u8> {
+    let imports = imports(program, linker);
+    let mut encoded = wasm_encoder::Module::new();
+    sections::extend(&mut encoded, &program.module, sections::TYPE, &assemble::type_entries(&linker.types));
+    encoded.section(&imports);
+    let mut functions = FunctionSection::new();
+    for ty in continuations {
+        functions.function(*ty);
+    }
+    encoded.section(&functions);
+    let slots = count(continuations.len());
+    let table_type = TableType {
+        element_type: RefType::FUNCREF,
+        minimum: slots.into(),
+        maximum: Some(slots.into()),
+        table64: false,
+        shared: false,
+    };
+    encoded.section(TableSection::new().table(table_type));
+    let first = count(linker.callees.len());
+    let mut exports = ExportSection::new();
+    for slot in 0..slots {
+        exports.export(&slot.to_string(), ExportKind::Func, first + slot);
+    }
+    encoded.section(&exports);
+    let mut elements = ElementSection::new();
+    let all: Vec<_> = (first..first + slots).collect();
+    let table = count(program.module.tables.len() + program.control.table_types().len());
+    elements.active(Some(table), &ConstExpr::i32_const(0), Elements::Functions(all.into()));
+    // Code may take references to these.
+    let imported: Vec<_> = (0..first).collect();
+    elements.declared(Elements::Functions(imported.into()));
+    encoded.section(&elements);
+    code.section(&mut encoded, 10);
+    encoded.finish()
+}
+
+/// Imports of everything but functions in the order of the program, and of those functions that are called.
+fn imports(program: &Program<'_>, linker: &mut Linker) -> ImportSection {
+    let module = &program.module;
+    let control = &program.control;
+    let mut section = ImportSection::new();
+    let tables = module.tables.iter().map(table_type).chain(control.table_types());
+    for (index, ty) in (0..).zip(tables) {
+        section.import(PROGRAM, &program.name(Hidden::Table(index)), ty);
+    }
+    let memories = module.memories.iter().map(memory_type).chain([control.memory_type()]);
+    for (index, ty) in (0..).zip(memories) {
+        section.import(PROGRAM, &program.name(Hidden::Memory(index)), ty);
+    }
+    let globals = module.globals.iter().map(assemble::global_type).chain(control.global_types());
+    for (index, ty) in (0..).zip(globals) {
+        section.import(PROGRAM, &program.name(Hidden::Global(index)), ty);
+    }
+    for (index, ty) in (0..).zip(&module.tags) {
+        let ty = TagType { kind: TagKind::Exception, func_type_idx: *ty };
+        section.import(PROGRAM, &program.name(Hidden::Tag(index)), ty);
+    }
+    for callee in linker.callees.clone() {
+        let ty = match &callee {
+            Callee::Function(function) | Callee::Import(function) | Callee::Host(function) => {
+                module.functions.get(index(*function))
+            }
+            _ => None,
+        };
+        let ty = ty.copied().unwrap_or_else(|| linker.ty(callee.ty(module)));
+        section.import(PROGRAM, &program.names.callee(&callee), EntityType::Function(ty));
+    }
+    section
+}
+
+fn table_type(ty: &wasmparser::TableType) -> TableType {
+    let element_type = values::encoded_reference(values::reference_type(ty.element_type));
+    TableType {
+        element_type: element_type.expect("the elements of tables are references"),
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        table64: ty.table64,
+        shared: ty.shared,
+    }
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        memory64: ty.memory64,
+        shared: ty.shared,
+        page_size_log2: ty.page_size_log2,
+    }
+}
+
+impl Program<'_> {
+    /// The function that has a stop point at an offset, if any has.
+    pub(super) fn function_of(&self, site: SiteId) -> Option<u32> {
+        let module: &Module<'_> = &self.module;
+        let offset = index(site.0);
+        let behind = module.bodies.partition_point(|body| body.range().start <= offset);
+        if let Some(body) = behind.checked_sub(1) {
+            let inside = module.bodies.get(body)?.range().contains(&offset);
+            return inside.then(|| module.imported() + count(body));
+        }
+        let import = module.imports.binary_search_by_key(&site.0, |import| import.offset).ok()?;
+        Some(count(import)).filter(|function| self.calls.may_block(*function))
+    }
+
+    /// The stop points of a function.
+    pub(super) fn stops_of(&self, function: u32) -> Result<Vec<super::Site>, StopError> {
+        if self.module.body(function).is_none() {
+            let blocks = self.calls.may_block(function);
+            let site = || super::helpers::import_site(&self.module, function);
+            return Ok(blocks.then(site).into_iter().collect());
+        }
+        let mut budget = Budget::for_module(self.module.wasm.len());
+        let plan = Plan::read(&self.module, &self.calls, function, &mut budget)?;
+        Ok(plan.stops.iter().map(|stop| plan.site(stop)).collect())
+    }
+}

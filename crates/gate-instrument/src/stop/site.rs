@@ -1,0 +1,75 @@
+//! Stop points.
+
+use std::sync::Arc;
+
+use super::layout::{self, Layout};
+use super::module::index;
+use crate::accept::ValueType;
+
+/// A stop point: the offset of its instruction, in bytes from the start of the module.
+///
+/// | Kind | Offset of |
+/// |---|---|
+/// | [`SiteKind::Entry`] | the function's body, that is, of the declarations of its locals |
+/// | [`SiteKind::Loop`] | the `loop` instruction |
+/// | [`SiteKind::Call`] | the `call` or `call_indirect` instruction |
+/// | [`SiteKind::Import`] | the import |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(pub u32);
+
+/// What a program does at a stop point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteKind {
+    /// It has entered a function and done nothing there.
+    Entry,
+    /// It has entered a loop or come back to its head, and not done anything in it.
+    Loop,
+    /// It is inside of a call. This is the only kind of stop point that is not innermost.
+    Call,
+    /// It is about to call a function of the host, which may have been called before but had no effect.
+    Import,
+}
+
+impl SiteKind {
+    /// Whether a program stops here by itself, rather than because it stops in a function that it has called.
+    pub const fn is_innermost(self) -> bool {
+        !matches!(self, Self::Call)
+    }
+}
+
+/// A stop point of a function, and what there is to save at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its place.
+    pub id: SiteId,
+    /// The function it is in, or the imported function it is about.
+    pub function: u32,
+    /// What the program does there.
+    pub kind: SiteKind,
+    /// The types of all parameters and locals of the function.
+    pub locals: Arc<[ValueType]>,
+    /// The locals that are saved, in ascending order: those that may be read before they are written again. All others
+    /// are zero or null in a program that continues.
+    pub live: Vec<u32>,
+    /// The types of the operands, the lowest first. In a call they are those below its arguments.
+    pub operands: Vec<ValueType>,
+    /// What is called, at a stop point of kind [`SiteKind::Call`].
+    pub call: Option<Call>,
+}
+
+/// What a call calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// This function.
+    Direct(u32),
+    /// A function of the type with this index.
+    Indirect(u32),
+}
+
+impl Site {
+    /// The record that saves a frame here.
+    pub(super) fn layout(&self) -> Layout {
+        let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
+        layout::layout(self.live.iter().map(|local| (*local, ty(*local))), &self.operands)
+    }
+}

@@ -1,0 +1,281 @@
+;;! continue 0
+;;! continue 1
+(module
+  (func $g (param i32) (loop))
+  (func $f (param $n i32) (result i32) (local $dead i64)
+    (i32.const 1)
+    (loop $again
+      (call $g (local.get $n))
+      (local.set $dead (i64.const 5))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (i32.add (local.get $n))))
+;; stop point 0: 30 Loop in function 0, locals [], operands []
+;; stop point 1: 40 Loop in function 1, locals [0], operands [I32]
+;; stop point 2: 44 Call in function 1, locals [0], operands [I32]
+;; (module
+;;   (type (;0;) (func (param i32)))
+;;   (type (;1;) (func (param i32) (result i32)))
+;;   (type (;2;) (func (param i32)))
+;;   (type (;3;) (func (param i32 i32 i32)))
+;;   (type (;4;) (func))
+;;   (memory (;0;) 4 4 shared)
+;;   (global (;0;) (mut i32) i32.const 0)
+;;   (export "gate memory 0" (memory 0))
+;;   (export "gate global 0" (global 0))
+;;   (export "gate function 0" (func $g))
+;;   (export "gate save" (func 2))
+;;   (export "gate save i32 i32" (func 3))
+;;   (export "gate initialize" (func 4))
+;;   (export "gate restore" (func 5))
+;;   (func $g (;0;) (type 0) (param i32)
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           loop ;; label = @4
+;;             i32.const 0
+;;             i32.atomic.load
+;;             br_if 2 (;@2;)
+;;           end
+;;         end
+;;         return
+;;       end
+;;       i32.const 30
+;;       call 2
+;;     end
+;;   )
+;;   (func $f (;1;) (type 1) (param $n i32) (result i32)
+;;     (local $dead i64) (local i32)
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block (result i32) ;; label = @4
+;;             i32.const 1
+;;             local.set 2
+;;             local.get 2
+;;             loop ;; label = @5
+;;               i32.const 0
+;;               i32.atomic.load
+;;               br_if 2 (;@3;)
+;;               local.get $n
+;;               call $g
+;;               global.get 0
+;;               br_if 3 (;@2;)
+;;               i64.const 5
+;;               local.set $dead
+;;               local.get $n
+;;               i32.const 1
+;;               i32.sub
+;;               local.tee $n
+;;               br_if 0 (;@5;)
+;;             end
+;;             local.get $n
+;;             i32.add
+;;           end
+;;           return
+;;         end
+;;         local.get $n
+;;         local.get 2
+;;         i32.const 40
+;;         call 3
+;;         br 1 (;@1;)
+;;       end
+;;       local.get $n
+;;       local.get 2
+;;       i32.const 44
+;;       call 3
+;;     end
+;;     i32.const 0
+;;   )
+;;   (func (;2;) (type 2) (param i32)
+;;     (local i32 i32)
+;;     i32.const 0
+;;     i32.load offset=12
+;;     local.tee 1
+;;     i32.const 262104
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
+;;     i32.const 0
+;;     local.get 1
+;;     i32.const 8
+;;     i32.add
+;;     i32.store offset=12
+;;     local.get 1
+;;     local.get 0
+;;     i32.store offset=32
+;;     local.get 1
+;;     i32.const 0
+;;     i32.store offset=36
+;;     i32.const 1
+;;     global.set 0
+;;   )
+;;   (func (;3;) (type 3) (param i32 i32 i32)
+;;     (local i32 i32)
+;;     i32.const 0
+;;     i32.load offset=12
+;;     local.tee 3
+;;     i32.const 262096
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
+;;     i32.const 0
+;;     local.get 3
+;;     i32.const 16
+;;     i32.add
+;;     i32.store offset=12
+;;     local.get 3
+;;     local.get 0
+;;     i32.store offset=32
+;;     local.get 3
+;;     local.get 1
+;;     i32.store offset=36
+;;     local.get 3
+;;     local.get 2
+;;     i32.store offset=40
+;;     local.get 3
+;;     i32.const 0
+;;     i32.store offset=44
+;;     i32.const 1
+;;     global.set 0
+;;   )
+;;   (func (;4;) (type 4))
+;;   (func (;5;) (type 4))
+;; )
+;;
+;; continuation from stop point 0
+;; (module
+;;   (type (;0;) (func (param i32)))
+;;   (type (;1;) (func (param i32) (result i32)))
+;;   (type (;2;) (func))
+;;   (type (;3;) (func (param i32)))
+;;   (import "program" "gate memory 0" (memory (;0;) 4 4 shared))
+;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
+;;   (import "program" "gate save" (func (;0;) (type 3)))
+;;   (table (;0;) 1 1 funcref)
+;;   (export "0" (func 1))
+;;   (elem (;0;) (table 0) (i32.const 0) func 1)
+;;   (elem (;1;) declare func 0)
+;;   (func (;1;) (type 2)
+;;     (local i32 i32)
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.const 8
+;;     i32.sub
+;;     local.tee 1
+;;     i32.store offset=12
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block ;; label = @4
+;;             block ;; label = @5
+;;               br 1 (;@4;)
+;;             end
+;;             loop ;; label = @5
+;;               i32.const 0
+;;               i32.atomic.load
+;;               br_if 3 (;@2;)
+;;             end
+;;           end
+;;         end
+;;         return
+;;       end
+;;       i32.const 30
+;;       call 0
+;;     end
+;;   )
+;; )
+;;
+;; continuation from stop point 1
+;; (module
+;;   (type (;0;) (func (param i32)))
+;;   (type (;1;) (func (param i32) (result i32)))
+;;   (type (;2;) (func (result i32)))
+;;   (type (;3;) (func (param i32 i32 i32)))
+;;   (import "program" "gate memory 0" (memory (;0;) 4 4 shared))
+;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
+;;   (import "program" "gate function 0" (func (;0;) (type 0)))
+;;   (import "program" "gate save i32 i32" (func (;1;) (type 3)))
+;;   (table (;0;) 1 1 funcref)
+;;   (export "0" (func 2))
+;;   (elem (;0;) (table 0) (i32.const 0) func 2)
+;;   (elem (;1;) declare func 0 1)
+;;   (func (;2;) (type 2) (result i32)
+;;     (local i32 i64 i32 i32)
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.const 16
+;;     i32.sub
+;;     local.tee 3
+;;     i32.store offset=12
+;;     local.get 3
+;;     i32.load offset=32
+;;     local.set 0
+;;     local.get 3
+;;     i32.load offset=36
+;;     local.set 2
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block (result i32) ;; label = @4
+;;             local.get 2
+;;             block ;; label = @5
+;;               block ;; label = @6
+;;                 local.get 0
+;;                 call 0
+;;                 global.get 0
+;;                 br_if 4 (;@2;)
+;;                 i64.const 5
+;;                 local.set 1
+;;                 local.get 0
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee 0
+;;                 br_if 0 (;@6;)
+;;                 br 1 (;@5;)
+;;               end
+;;               loop ;; label = @6
+;;                 i32.const 0
+;;                 i32.atomic.load
+;;                 br_if 3 (;@3;)
+;;                 local.get 0
+;;                 call 0
+;;                 global.get 0
+;;                 br_if 4 (;@2;)
+;;                 i64.const 5
+;;                 local.set 1
+;;                 local.get 0
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee 0
+;;                 br_if 0 (;@6;)
+;;               end
+;;             end
+;;             local.get 0
+;;             i32.add
+;;           end
+;;           return
+;;         end
+;;         local.get 0
+;;         local.get 2
+;;         i32.const 40
+;;         call 1
+;;         br 1 (;@1;)
+;;       end
+;;       local.get 0
+;;       local.get 2
+;;       i32.const 44
+;;       call 1
+;;     end
+;;     i32.const 0
+;;   )
+;; )

@@ -1,0 +1,142 @@
+;;! poll countdown
+(module
+  (memory 1)
+  (table 4 funcref)
+  (data (i32.const 16) "active")
+  (data "passive")
+  (elem (i32.const 1) $f)
+  (elem funcref (ref.null func))
+  (start $f)
+  (func $f
+    (loop
+      (memory.init 1 (i32.const 0) (i32.const 0) (i32.const 7))
+      (table.init 1 (i32.const 0) (i32.const 0) (i32.const 1)))
+    (data.drop 1)))
+;; stop point 0: 55 Loop in function 0, locals [], operands []
+;; (module
+;;   (type (;0;) (func))
+;;   (type (;1;) (func (param i32 i32 i32)))
+;;   (type (;2;) (func))
+;;   (type (;3;) (func (param i32)))
+;;   (table (;0;) 4 funcref)
+;;   (memory (;0;) 1)
+;;   (memory (;1;) 4 4)
+;;   (global (;0;) (mut i32) i32.const 0)
+;;   (global (;1;) (mut i64) i64.const 0)
+;;   (export "gate table 0" (table 0))
+;;   (export "gate memory 0" (memory 0))
+;;   (export "gate memory 1" (memory 1))
+;;   (export "gate global 0" (global 0))
+;;   (export "gate global 1" (global 1))
+;;   (export "gate function 0" (func $f))
+;;   (export "gate memory.init 0 1" (func 1))
+;;   (export "gate table.init 0 1" (func 2))
+;;   (export "gate data.drop 1" (func 3))
+;;   (export "gate save" (func 4))
+;;   (export "gate initialize" (func 5))
+;;   (export "gate restore" (func 6))
+;;   (elem (;0;) func $f)
+;;   (elem (;1;) funcref (ref.null func))
+;;   (func $f (;0;) (type 0)
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           loop ;; label = @4
+;;             global.get 1
+;;             i64.const 1
+;;             i64.sub
+;;             global.set 1
+;;             global.get 1
+;;             i64.eqz
+;;             br_if 2 (;@2;)
+;;             i32.const 0
+;;             i32.const 0
+;;             i32.const 7
+;;             memory.init 1
+;;             i32.const 0
+;;             i32.const 0
+;;             i32.const 1
+;;             table.init 1
+;;           end
+;;           call 3
+;;         end
+;;         return
+;;       end
+;;       i32.const 55
+;;       call 4
+;;     end
+;;   )
+;;   (func (;1;) (type 1) (param i32 i32 i32)
+;;     local.get 0
+;;     local.get 1
+;;     local.get 2
+;;     memory.init 1
+;;   )
+;;   (func (;2;) (type 1) (param i32 i32 i32)
+;;     local.get 0
+;;     local.get 1
+;;     local.get 2
+;;     table.init 1
+;;   )
+;;   (func (;3;) (type 2)
+;;     data.drop 1
+;;     i32.const 1
+;;     i32.const 1
+;;     i32.store8 1 offset=32
+;;   )
+;;   (func (;4;) (type 3) (param i32)
+;;     (local i32 i32)
+;;     i32.const 0
+;;     i32.load 1 offset=12
+;;     local.tee 1
+;;     i32.const 262088
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store 1 offset=8
+;;       unreachable
+;;     end
+;;     i32.const 0
+;;     local.get 1
+;;     i32.const 8
+;;     i32.add
+;;     i32.store 1 offset=12
+;;     local.get 1
+;;     local.get 0
+;;     i32.store 1 offset=48
+;;     local.get 1
+;;     i32.const 0
+;;     i32.store 1 offset=52
+;;     i32.const 1
+;;     global.set 0
+;;   )
+;;   (func (;5;) (type 2)
+;;     i32.const 1
+;;     i32.const 0
+;;     i32.const 1
+;;     table.init 0
+;;     elem.drop 0
+;;     i32.const 16
+;;     i32.const 0
+;;     i32.const 6
+;;     memory.init 0
+;;     data.drop 0
+;;   )
+;;   (func (;6;) (type 2)
+;;     data.drop 0
+;;     i32.const 1
+;;     i32.load8_u 1 offset=32
+;;     if ;; label = @1
+;;       data.drop 1
+;;     end
+;;     elem.drop 0
+;;     i32.const 3
+;;     i32.load8_u 1 offset=32
+;;     if ;; label = @1
+;;       elem.drop 1
+;;     end
+;;   )
+;;   (data (;0;) "active")
+;;   (data (;1;) "passive")
+;; )

@@ -1,0 +1,113 @@
+//! Programs written for what they are to do when stopped.
+//!
+//! Each is a file in `tests/stop`. Its functions are run one after the other, as by [`check`].
+
+use std::path::Path;
+
+use gate_instrument::stop::{Poll, Program};
+
+use super::{check, machine, validate};
+
+/// Checks a program, and that it is stopped at least a number of times.
+#[track_caller]
+fn check_file(name: &str, at_least: u32) {
+    let stops = check(&read(name));
+    assert!(stops >= at_least, "{name} was stopped {stops} times");
+}
+
+fn read(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stop").join(name).with_extension("wat");
+    wat::parse_file(&path).unwrap()
+}
+
+/// The interpreter has no exceptions: what comes out is valid for every stop point, alone and together with all others.
+#[test]
+fn exceptions() {
+    let wasm = read("exceptions");
+    for poll in [Poll::Atomic, Poll::Store, Poll::Countdown] {
+        let program = Program::new(&wasm, &machine::config(poll)).unwrap();
+        validate(&program.instrument().unwrap().wasm, true);
+        let functions = 0..program.functions();
+        let sites: Vec<_> =
+            functions.flat_map(|function| program.sites(function).unwrap()).map(|site| site.id).collect();
+        assert_eq!(sites.len(), 22);
+        for sites in sites.chunks(1).chain([&sites[..]]) {
+            validate(&program.continuations(sites).unwrap().wasm, true);
+        }
+    }
+}
+
+#[test]
+fn loops() {
+    check_file("loops", 49);
+}
+
+#[test]
+fn loops_with_parameters() {
+    check_file("loops_with_parameters", 20);
+}
+
+#[test]
+fn operands_below_blocks() {
+    check_file("operands_below_blocks", 20);
+}
+
+#[test]
+fn multiple_values() {
+    check_file("multiple_values", 10);
+}
+
+#[test]
+fn branch_tables() {
+    check_file("branch_tables", 30);
+}
+
+#[test]
+fn recursion() {
+    check_file("recursion", 57);
+}
+
+#[test]
+fn indirect_calls() {
+    check_file("indirect_calls", 14);
+}
+
+#[test]
+fn tail_calls() {
+    check_file("tail_calls", 26);
+}
+
+#[test]
+fn imports_that_block() {
+    check_file("imports_that_block", 8);
+}
+
+#[test]
+fn references() {
+    check_file("references", 20);
+}
+
+#[test]
+fn segments() {
+    check_file("segments", 10);
+}
+
+#[test]
+fn vectors_and_numbers() {
+    check_file("vectors_and_numbers", 10);
+}
+
+#[test]
+fn many_values() {
+    check_file("many_values", 10);
+}
+
+#[test]
+fn start_and_memories() {
+    check_file("start_and_memories", 10);
+}
+
+#[test]
+fn unreachable_code() {
+    check_file("unreachable_code", 5);
+}

@@ -1,0 +1,25 @@
+;; Calls and blocks with several parameters and results.
+(module
+  (func $divide (param $a i32) (param $b i32) (result i32 i32)
+    (local $quotient i32)
+    (loop $again
+      (if (i32.ge_u (local.get $a) (local.get $b))
+        (then
+          (local.set $a (i32.sub (local.get $a) (local.get $b)))
+          (local.set $quotient (i32.add (local.get $quotient) (i32.const 1)))
+          (br $again))))
+    (local.get $quotient)
+    (local.get $a))
+  (func (export "quotients") (result i32 i64 f32 i32)
+    (call $divide (i32.const 47) (i32.const 10))
+    (block $converted (param i32 i32) (result i32 i64)
+      (call $divide (i32.const 5))
+      (i32.mul)
+      (i64.extend_i32_u)
+      (br_if $converted (i32.const 0))
+      (i64.const 3)
+      (i64.add)
+      (br $converted))
+    (f32.const 0.5)
+    (call $divide (i32.const 9) (i32.const 4))
+    (i32.sub)))
