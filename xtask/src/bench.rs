@@ -4,7 +4,7 @@
 //! its subject and a baseline in turn, and what counts is the ratio of the two, round by round. Where a number was
 //! promised the median must keep the promise.
 //!
-//! The baseline is mostly the `wasmtime` program ([`reference`]), which runs the same code without isolation.
+//! The baseline is mostly the `wasmtime` program ([`mod@reference`]), which runs the same code without isolation.
 
 mod commands;
 mod compile;
