@@ -3,6 +3,7 @@
 //! * [`guests`] produces WebAssembly programs: CRuby, SQLite, Lua, QuickJS, a Go program and C programs of our own.
 //! * [`scenarios`] says what to run them with and what they must print.
 //! * [`process`] runs a native program with a deadline and keeps its logs.
+//! * [`skip`](fn@skip) says that a test was not run.
 //! * [`binaries`] finds the programs `gate` and `gate-runtime`, and builds them when they are missing or old.
 //!
 //! What is built or downloaded is kept under the target directory ([`cache`]). For use by tests and benches only.
@@ -12,3 +13,6 @@ pub mod cache;
 pub mod guests;
 pub mod process;
 pub mod scenarios;
+mod skip;
+
+pub use skip::skip;

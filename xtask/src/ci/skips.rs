@@ -6,6 +6,9 @@
 /// The environment variable.
 pub(super) const LOG: &str = "GATE_SKIP_LOG";
 
+const ROOT_LOOKS: &str = "only root can look into the processes of a container";
+const REFERENCE: &str = "the wasmtime program is no tool that the tests need";
+
 /// Tests that may be skipped, and where.
 const EXPECTED: &[(&str, &str)] = &[
     ("gate-cli a_cache_of_somebody_else", "only root can give directories away"),
@@ -19,11 +22,28 @@ const EXPECTED: &[(&str, &str)] = &[
     ("gate-cli without_delegated_ids", "only root can become another user"),
     ("gate-cli without_namespaces", "only root can become another user"),
     ("gate-cli without_permission", "only root can become another user"),
+    ("gate-runtime a_compiler", ROOT_LOOKS),
+    ("gate-runtime a_program_with_packets", ROOT_LOOKS),
+    ("gate-runtime a_running_program", ROOT_LOOKS),
+    ("gate-runtime a_zygote", ROOT_LOOKS),
+    ("gate-runtime addresses_differ", ROOT_LOOKS),
+    ("gate-runtime other_users_are_kept_out", ROOT_LOOKS),
+    ("gate-sandbox container::in_a_control_group", "the host may have no cgroup v2"),
+    ("gate-sandbox layers::landlock", "the kernel may be without Landlock"),
+    ("gate-sandbox syscalls::int_80_is_killed", "the kernel may run no 32-bit programs"),
+    (
+        "gate-sandbox users::with_delegated_ids",
+        "only root can become another user, and there must be one with delegated ids",
+    ),
+    ("gate-sandbox users::without_account", "only root can become another user"),
     ("gate-store a_full_disk_is_told_apart", "only root may mount a small file system"),
     (
         "gate-store a_read_only_directory_can_be_read",
         "root of a container may not mount, and permissions do not bind root",
     ),
+    ("gate-testkit diff_programs_agree_with_the_reference_engine", REFERENCE),
+    ("gate-testkit kernels_agree_with_the_reference_engine", REFERENCE),
+    ("gate-testkit scenarios_on_the_reference_engine", REFERENCE),
 ];
 
 /// What to say of the skipped tests.

@@ -1,7 +1,6 @@
 //! What is no module, or none that is accepted: one line that says what is wrong, where, and what to do.
 
 use std::fs::{self, File};
-use std::time::{Duration, Instant};
 
 use gate_testkit::process::Finished;
 
@@ -138,10 +137,8 @@ fn an_enormous_file() {
     let stage = Stage::new();
     let module = stage.path("module");
     File::create(&module).unwrap().set_len(3 << 30).unwrap();
-    let started = Instant::now();
     let finished = stage.gate().arg(&module).run(DEADLINE).unwrap();
     check_line(&finished, 126, &["is too large (limit: 256.00 MiB)"]);
-    assert!(started.elapsed() < Duration::from_secs(5));
     // What has no size is read no further than that.
     let finished = stage.gate().arg("/dev/zero").run(DEADLINE).unwrap();
     check_line(&finished, 126, &["is too large (limit: 256.00 MiB)"]);

@@ -1,8 +1,7 @@
 //! What each test runs on: a directory of its own, a cache of its own, and a way to start `gate run`.
 
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,11 +106,7 @@ pub(crate) fn check_line(finished: &Finished, status: i32, parts: &[&str]) {
 
 /// Says that a test was not run, to people and to `cargo xtask ci`, which counts them.
 pub(crate) fn skip(test: &str, why: &str) {
-    let line = format!("{} {test}: {why}\n", env!("CARGO_PKG_NAME"));
-    eprint!("skipped: {line}");
-    if let Some(log) = std::env::var_os("GATE_SKIP_LOG") {
-        OpenOptions::new().append(true).open(log).unwrap().write_all(line.as_bytes()).unwrap();
-    }
+    gate_testkit::skip(env!("CARGO_PKG_NAME"), test, why);
 }
 
 /// Whether this process may do what only root may.

@@ -103,10 +103,11 @@ fn kind(target: &str) -> String {
     target.split_once(":[").map_or(target, |(kind, _)| kind).to_owned()
 }
 
-fn is_root() -> bool {
+/// Whether `test` can be run: only root can look into the processes of a container.
+fn is_root(test: &str) -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("skipped: only root can look into the processes of a container");
+        gate_testkit::skip("gate-runtime", test, "only root can look into the processes of a container");
     }
     root
 }
@@ -178,7 +179,7 @@ fn text(kinds: &[&str]) -> BTreeMap<i32, String> {
 
 #[test]
 fn a_running_program() {
-    if !is_root() {
+    if !is_root("a_running_program") {
         return;
     }
     let mut container = container();
@@ -203,7 +204,7 @@ fn a_running_program() {
 /// A program of Gate's own functions has the packet socket in addition, and nothing else is there.
 #[test]
 fn a_program_with_packets() {
-    if !is_root() {
+    if !is_root("a_program_with_packets") {
         return;
     }
     let module = br#"(module
@@ -228,7 +229,7 @@ fn a_program_with_packets() {
 
 #[test]
 fn a_zygote() {
-    if !is_root() {
+    if !is_root("a_zygote") {
         return;
     }
     let mut container = container();
@@ -292,7 +293,7 @@ fn compiler_of(parent: &Seen) -> Seen {
 
 #[test]
 fn a_compiler() {
-    if !is_root() {
+    if !is_root("a_compiler") {
         return;
     }
     let mut container = container();
@@ -318,7 +319,7 @@ fn a_compiler() {
 
 #[test]
 fn addresses_differ() {
-    if !is_root() {
+    if !is_root("addresses_differ") {
         return;
     }
     let (mut first, mut second) = (container(), container());
@@ -339,7 +340,7 @@ fn addresses_differ() {
 /// Not even somebody with the very user id of a worker, outside of the container, can look into it or end it.
 #[test]
 fn other_users_are_kept_out() {
-    if !is_root() {
+    if !is_root("other_users_are_kept_out") {
         return;
     }
     let mut container = container();

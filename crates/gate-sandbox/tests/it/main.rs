@@ -57,6 +57,7 @@ fn main() {
             }
             (Ok(Outcome::Skipped(why)), None) => {
                 println!("test {name} ... skipped: {why}");
+                gate_testkit::skip("gate-sandbox", name, &why);
                 skipped.push(name);
             }
             (outcome, left) => {

@@ -96,15 +96,6 @@ fn age(cache: &Cache, key: &Key, seconds: u64) {
     file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
 }
 
-/// Says that a test was not run, to people and to `cargo xtask ci`, which counts them.
-fn skip(test: &str, why: &str) {
-    let line = format!("{} {test}: {why}\n", env!("CARGO_PKG_NAME"));
-    eprint!("skipped: {line}");
-    if let Some(log) = std::env::var_os("GATE_SKIP_LOG") {
-        OpenOptions::new().append(true).open(log).unwrap().write_all(line.as_bytes()).unwrap();
-    }
-}
-
 #[test]
 fn what_was_put_is_got() {
     let (_temp, cache) = cache(LARGE);
@@ -331,7 +322,11 @@ fn a_full_disk_is_told_apart() {
     let directory = temp.path().join("artifacts");
     fs::create_dir(&directory).unwrap();
     if let Err(errno) = mount("tmpfs", &directory, "tmpfs", MountFlags::empty(), c"size=64k,mode=700") {
-        return skip("a_full_disk_is_told_apart", &format!("cannot mount here ({errno})"));
+        return gate_testkit::skip(
+            "gate-store",
+            "a_full_disk_is_told_apart",
+            &format!("cannot mount here ({errno})"),
+        );
     }
     let cache = Cache::open(&directory, LARGE).unwrap();
     let full = cache.put(&key(1), &mut vec![1; 1 << 20].as_slice());
@@ -354,7 +349,11 @@ fn a_read_only_directory_can_be_read() {
     if is_root {
         // Permissions do not stop root; a read-only mount does.
         if let Err(errno) = rustix::mount::mount_bind(directory, directory) {
-            return skip("a_read_only_directory_can_be_read", &format!("cannot mount here ({errno})"));
+            return gate_testkit::skip(
+                "gate-store",
+                "a_read_only_directory_can_be_read",
+                &format!("cannot mount here ({errno})"),
+            );
         }
         rustix::mount::mount_remount(directory, MountFlags::BIND | MountFlags::RDONLY, c"").unwrap();
     } else {

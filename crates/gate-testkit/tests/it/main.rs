@@ -12,13 +12,14 @@ use gate_testkit::scenarios::SCENARIOS;
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The wasmtime command-line program: `GATE_REFERENCE_WASMTIME`, else the one on `PATH`.
-fn reference_engine() -> Option<PathBuf> {
+fn reference_engine(test: &str) -> Option<PathBuf> {
     let named = std::env::var_os("GATE_REFERENCE_WASMTIME").map(PathBuf::from);
     let path = named.unwrap_or_else(|| "wasmtime".into());
     match Program::new(&path).arg("--version").run(DEADLINE) {
         Ok(finished) if finished.status.success() => Some(path),
         _ => {
-            eprintln!("skipped: {} is not there; set GATE_REFERENCE_WASMTIME", path.display());
+            let why = format!("{} is not there; set GATE_REFERENCE_WASMTIME", path.display());
+            gate_testkit::skip("gate-testkit", test, &why);
             None
         }
     }
@@ -97,7 +98,7 @@ fn guests_are_commands() {
 
 #[test]
 fn scenarios_on_the_reference_engine() {
-    let Some(engine) = reference_engine() else { return };
+    let Some(engine) = reference_engine("scenarios_on_the_reference_engine") else { return };
     for scenario in SCENARIOS {
         let root = tempfile::tempdir().unwrap();
         scenario.write_files(root.path()).unwrap();
@@ -117,7 +118,7 @@ fn scenarios_on_the_reference_engine() {
 
 #[test]
 fn diff_programs_agree_with_the_reference_engine() {
-    let engine = reference_engine();
+    let engine = reference_engine("diff_programs_agree_with_the_reference_engine");
     let programs = guests::diff_programs().unwrap();
     assert!(programs.len() >= 12);
     for program in programs {
@@ -136,7 +137,7 @@ fn diff_programs_agree_with_the_reference_engine() {
 
 #[test]
 fn kernels_agree_with_the_reference_engine() {
-    let engine = reference_engine();
+    let engine = reference_engine("kernels_agree_with_the_reference_engine");
     let sizes = [
         ("binary_trees", "8"),
         ("fannkuch", "7"),
