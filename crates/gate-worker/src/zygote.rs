@@ -104,9 +104,14 @@ impl Zygote {
         layers.push("resource limits".to_owned());
         match landlock {
             landlock::Enforced::Not => missing.push("Landlock: this kernel does not have it".to_owned()),
-            enforced => layers.push(format!("Landlock ({enforced:?})")),
+            landlock::Enforced::Partially => {
+                layers.push("Landlock (what this kernel knows of it: files at least)".to_owned());
+            }
+            landlock::Enforced::Fully => {
+                layers.push("Landlock (files, network, signals, sockets)".to_owned())
+            }
         }
-        layers.push(format!("speculation controls ({speculation:?})"));
+        layers.push(format!("speculation controls ({speculation})"));
         match &config.cgroup {
             Ok(note) => layers.push(note.clone()),
             Err(note) => missing.push(note.clone()),

@@ -1,6 +1,8 @@
 //! Switches off speculative execution across process boundaries, for the processor bugs which the kernel lets a
 //! process choose about (Documentation/userspace-api/spec_ctrl.rst).
 
+use std::fmt;
+
 use rustix::io::Errno;
 use rustix::process::{
     SpeculationFeature, SpeculationFeatureControl, SpeculationFeatureState, control_speculative_feature,
@@ -32,6 +34,18 @@ pub enum Speculation {
     Unknown,
 }
 
+impl fmt::Display for Speculation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Safe => "not vulnerable",
+            Self::Disabled => "off",
+            Self::Unchanged => "as the host has it",
+            Self::Vulnerable => "on, and this kernel cannot switch it off",
+            Self::Unknown => "unknown to this kernel",
+        })
+    }
+}
+
 /// What [`restrict`] achieved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -39,6 +53,13 @@ pub struct Report {
     pub indirect_branches: Speculation,
     /// Speculative store bypass (variant 4).
     pub store_bypass: Speculation,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { indirect_branches, store_bypass } = self;
+        write!(f, "indirect branches: {indirect_branches}, store bypass: {store_bypass}")
+    }
 }
 
 /// Switches off indirect branch speculation across processes, and store bypass if asked for. Never fails: what the
