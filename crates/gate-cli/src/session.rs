@@ -32,7 +32,6 @@ pub(crate) struct Timings {
     pub(crate) compile: Option<Duration>,
     pub(crate) module_sha256: Option<String>,
     pub(crate) cached: Option<bool>,
-    pub(crate) notes: Vec<String>,
 }
 
 /// A run that ended before there was a program.
@@ -71,7 +70,6 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
         compile: None,
         module_sha256: None,
         cached: None,
-        notes: Vec::new(),
     };
     let engine = Tier::from(options.engine).name();
     let result = Signals::catch()
@@ -285,7 +283,7 @@ impl Workshop<'_> {
                     return Ok(Artifact { file: artifact.file.into(), bytes: artifact.artifact_bytes });
                 }
                 Lookup::Miss(Miss::Absent) => {}
-                Lookup::Miss(miss) => self.note(format!("compiling again: {miss}")),
+                Lookup::Miss(miss) => self.note(&format!("compiling again: {miss}")),
             }
         }
         let compiled = self.compile(module, tier)?;
@@ -323,7 +321,7 @@ impl Workshop<'_> {
         match result {
             Ok(stored) => {
                 if let Err(error) = stored.evicted {
-                    self.note(format!("cannot make room in the cache: {:#}", anyhow::Error::from(error)));
+                    self.note(&format!("cannot make room in the cache: {:#}", anyhow::Error::from(error)));
                 }
             }
             Err(error) => self.warn(&format!("the compiled module is not kept: {error:#}")),
@@ -405,11 +403,10 @@ impl Workshop<'_> {
     }
 
     /// Something that only those want to know who want to know everything.
-    fn note(&mut self, message: String) {
+    fn note(&self, message: &str) {
         if self.options.verbose {
             let _ = std::io::stderr().write_all(format!("gate: {message}\n").as_bytes());
         }
-        self.timings.notes.push(message);
     }
 }
 

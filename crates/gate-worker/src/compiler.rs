@@ -21,7 +21,6 @@ use gate_wire::worker::{Event, RefusalKind, Request};
 use rustix::process::Pid;
 
 use crate::convert;
-use crate::image::Mapping;
 use crate::report;
 
 /// The fixed descriptors, the artifact, and the module.
@@ -86,7 +85,7 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
     };
     limits(memory_bytes, processes).apply().context("cannot set resource limits")?;
     let module = received.descriptors.pop().context("no module")?;
-    let source = Mapping::new(File::from(module)).context("cannot map the module")?;
+    let source = memfd::map(module).context("cannot map the module")?;
     gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
     let settings = Settings { tier: convert::tier(tier), stack_bytes: 1 << 20 };
     let compiled = match gate_engine::compile(source.as_ref(), settings) {
@@ -97,13 +96,12 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
     file.write_all(&compiled.artifact).context("cannot write the artifact")?;
     let artifact = OwnedFd::from(file);
     memfd::seal(&artifact, Seals::Content)?;
-    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let event = Event::Compiled {
         artifact_bytes: compiled.artifact.len() as u64,
         module_bytes: compiled.module_bytes as u64,
         functions: compiled.facts.outline.functions,
-        validate_micros: micros(compiled.validate_time),
-        compile_micros: micros(compiled.compile_time),
+        validate_micros: convert::micros(compiled.validate_time),
+        compile_micros: convert::micros(compiled.compile_time),
     };
     Ok((event, Some(artifact)))
 }

@@ -1,10 +1,17 @@
 //! From the engine's words to those of the wire, and back.
 
+use std::time::Duration;
+
 use gate_abi::host::Stop;
 use gate_abi::import::Personality;
 use gate_engine::{Argument, Frame, Outcome, SourceLine, Tier};
 use gate_instrument::accept::{FunctionType, Refusal, ValueType};
 use gate_wire::worker as wire;
+
+/// A time as messages have it.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
 
 pub(crate) fn tier(tier: wire::Tier) -> Tier {
     match tier {

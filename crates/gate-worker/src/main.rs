@@ -16,7 +16,6 @@ mod compiler;
 mod convert;
 mod creator;
 mod host;
-mod image;
 mod personality;
 mod program;
 mod report;

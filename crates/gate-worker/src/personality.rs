@@ -9,13 +9,12 @@ use gate_abi::host::Stop;
 use gate_abi::import::{Function, Personality};
 use gate_calls::Calls;
 use gate_fs::{Backing, Fs, Limits};
-use gate_sandbox::descriptors;
+use gate_sandbox::{descriptors, memfd};
 use gate_wasi::Wasi;
 use gate_wire::worker::Launch;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::host::WorkerHost;
-use crate::image::Mapping;
 
 /// What a program of Gate's ABI can tell apart in time. It is upstream's default for programs of a user's own; those
 /// of strangers have less.
@@ -61,7 +60,7 @@ impl ProgramCalls {
                     file_bytes: launch.limits.fs_bytes,
                 };
                 let fs = match image {
-                    Some(image) => Fs::load(Backing::new(Mapping::new(image)?), limits)
+                    Some(image) => Fs::load(Backing::new(memfd::map(image)?), limits)
                         .context("cannot load the directories given to the program")?,
                     None => Fs::new(limits),
                 };

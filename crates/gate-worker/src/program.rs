@@ -118,7 +118,7 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
     if let Some(nanos) = launch.limits.cpu_nanos {
         cpu::limit(Duration::from_nanos(nanos.max(1))).context("cannot limit processor time")?;
     }
-    let load_micros = micros(started.elapsed());
+    let load_micros = convert::micros(started.elapsed());
     let running = Event::Running { personality: convert::personality(personality), load_micros };
     let with: Vec<_> = packets.iter().map(AsFd::as_fd).collect();
     socket.send(&running.encode(), &with)?;
@@ -130,7 +130,7 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
     match program.run(calls, &entry, &arguments) {
         Ok(Finished { outcome, run_time, memory_bytes, calls }) => {
             let statistics = Statistics {
-                run_micros: micros(run_time),
+                run_micros: convert::micros(run_time),
                 memory_peak_bytes: memory_bytes as u64,
                 output_bytes: calls.output_bytes(),
                 fs_bytes: calls.fs_bytes(),
@@ -139,10 +139,6 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
         }
         Err(error) => Ok(Event::Refused { kind: RefusalKind::Limit, message: report::chain(&error.into()) }),
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn limits(launch: &Launch) -> Limits {

@@ -14,7 +14,7 @@ use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
 use rustix::event::epoll;
 
-use crate::{compiler, program, report};
+use crate::{compiler, convert, program, report};
 
 /// What the creator decided.
 #[derive(Debug)]
@@ -235,10 +235,9 @@ impl Zygote {
             Ending::Exited(status) => End::Exited(status),
             Ending::Signaled(signal) => End::Signaled(signal),
         };
-        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let usage = Usage {
-            user_micros: micros(usage.user),
-            system_micros: micros(usage.system),
+            user_micros: convert::micros(usage.user),
+            system_micros: convert::micros(usage.system),
             max_resident_bytes: usage.max_resident_bytes,
         };
         control.send(&Event::Ended { id, end, usage }.encode(), &[])?;
