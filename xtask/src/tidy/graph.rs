@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-packet", &[]),
     ("gate-wire", &[]),
     ("gate-instrument", &[]),
+    ("gate-snapshot", &["gate-instrument"]),
     ("gate-fs", &[]),
     ("gate-wasi", &[]),
     ("gate-calls", &[]),
@@ -21,10 +22,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-sandbox", &[]),
     ("gate-store", &[]),
     // Execution.
-    ("gate-engine", &["gate-instrument"]),
+    ("gate-engine", &["gate-instrument", "gate-snapshot"]),
     (
         "gate-worker",
-        &["gate-calls", "gate-engine", "gate-instrument", "gate-sandbox", "gate-wasi", "gate-wire"],
+        &[
+            "gate-calls",
+            "gate-engine",
+            "gate-instrument",
+            "gate-sandbox",
+            "gate-snapshot",
+            "gate-wasi",
+            "gate-wire",
+        ],
     ),
     // Control.
     ("gate-runtime", &["gate-sandbox", "gate-wire"]),
@@ -32,7 +41,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-cli", &["gate-runtime", "gate-sandbox", "gate-store"]),
     // Support.
     ("gate-testkit", &[]),
-    ("gate-fuzz", &["gate-calls", "gate-instrument", "gate-store", "gate-wasi", "gate-wire"]),
+    (
+        "gate-fuzz",
+        &["gate-calls", "gate-instrument", "gate-snapshot", "gate-store", "gate-wasi", "gate-wire"],
+    ),
     ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-store"]),
 ];
 
