@@ -209,6 +209,24 @@ impl Function {
         }
     }
 
+    /// Whether a call of it may wait for somebody else, so that a program has to be able to stop in it.
+    ///
+    /// Files are in memory and never wait, but `fd_read` and `fd_write` also take the standard streams.
+    /// `fd_pread` and `fd_pwrite` do not: streams have no offsets. No descriptor is a socket, so that the `sock_`
+    /// functions fail at once, and random numbers and clocks are there without waiting.
+    #[must_use]
+    pub const fn may_block(self) -> bool {
+        match self {
+            // Waits for packets if it is told to.
+            Self::GateIo => true,
+            Self::Wasi(function) => matches!(
+                function,
+                WasiFunction::FdRead | WasiFunction::FdWrite | WasiFunction::PollOneoff
+            ),
+            Self::GateFd => false,
+        }
+    }
+
     /// Its name for people: without module, and without the number that ends the names of Gate's own functions.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -110,7 +110,7 @@ mod values;
 pub use self::control::Control;
 pub use self::error::StopError;
 pub use self::frames::{Frame, FrameError, Value};
-pub use self::names::Hidden;
+pub use self::names::{Hidden, Names};
 pub use self::offsets::Offsets;
 pub use self::side::{Continuations, PROGRAM};
 pub use self::site::{Call, Site, SiteId, SiteKind};
@@ -120,13 +120,12 @@ use std::fmt;
 use self::calls::Calls;
 use self::emit::Context;
 use self::module::Module;
-use self::names::Names;
 
 /// How a program finds out that it shall stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Poll {
-    /// An atomic load from a shared control memory, which no compiler removes or moves out of a loop. The engine has to
-    /// support threads.
+    /// An atomic load, which no compiler removes or moves out of a loop. The module needs the feature of threads for it, but the
+    /// control memory is not shared.
     Atomic,
     /// A store and a load. A compiler that knows no other threads could prove what is loaded from what was loaded before, were it
     /// not for the store.
@@ -243,6 +242,11 @@ impl<'a> Program<'a> {
     /// The name by which the stoppable module exports something.
     pub fn name(&self, hidden: Hidden) -> String {
         self.names.name(hidden)
+    }
+
+    /// The names by which the stoppable module exports things.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     fn context(&self) -> Context<'_> {

@@ -30,12 +30,23 @@ pub enum Hidden {
     Restore,
 }
 
-/// Gives names to what is exported.
-pub(super) struct Names {
+/// Names what a stoppable module exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
     prefix: String,
 }
 
 impl Names {
+    /// The names of a module of which [`Names::prefix`] said this.
+    pub const fn with_prefix(prefix: String) -> Self {
+        Self { prefix }
+    }
+
+    /// What the names of a module start with. Nothing that the program exports itself does.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Chooses names that the program does not use.
     pub(super) fn new(module: &Module<'_>) -> Self {
         let underscores = |name: &&str| {
@@ -47,7 +58,8 @@ impl Names {
         Self { prefix: format!("{PREFIX}{} ", "_".repeat(underscores)) }
     }
 
-    pub(super) fn name(&self, hidden: Hidden) -> String {
+    /// The name by which something is exported.
+    pub fn name(&self, hidden: Hidden) -> String {
         match hidden {
             Hidden::Function(function) => self.callee(&Callee::Function(function)),
             Hidden::Import(function) => self.callee(&Callee::Import(function)),
