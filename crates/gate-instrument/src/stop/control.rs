@@ -73,7 +73,6 @@ pub struct Control {
     pub segments: u32,
     /// The offset of the first frame.
     pub frames: u32,
-    pub(super) shared: bool,
 }
 
 impl Control {
@@ -99,7 +98,6 @@ impl Control {
             tables,
             segments,
             frames,
-            shared: matches!(config.poll, super::Poll::Atomic),
         };
         control.check_limits(module, next)?;
         Ok(control)
@@ -150,7 +148,7 @@ impl Control {
             minimum: self.pages.into(),
             maximum: Some(self.pages.into()),
             memory64: false,
-            shared: self.shared,
+            shared: false,
             page_size_log2: None,
         }
     }

@@ -5,7 +5,7 @@
 ;; (module
 ;;   (type (;0;) (func (param i32) (result i32)))
 ;;   (type (;1;) (func))
-;;   (memory (;0;) 4 4 shared)
+;;   (memory (;0;) 4 4)
 ;;   (global (;0;) (mut i32) i32.const 0)
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
