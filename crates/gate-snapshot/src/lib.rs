@@ -6,6 +6,10 @@
 //! multiple of their length.
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod state;
 
-pub use state::{Entry, Exception, Frame, Frames, Phase, Reference, State, Value};
+pub use bytes::DecodeError;
+pub use state::{
+    Entry, Exception, Frame, Frames, Phase, Reference, SettleError, State, Unsettled, Value, unsettle,
+};

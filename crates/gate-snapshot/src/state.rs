@@ -1,5 +1,13 @@
 //! The state of a program, in the terms of the WebAssembly specification.
 
+mod encode;
+mod settle;
+
+#[cfg(test)]
+mod tests;
+
+pub use settle::{SettleError, Unsettled, unsettle};
+
 use gate_instrument::accept::ValueType;
 
 /// A program that was stopped.
@@ -21,7 +29,7 @@ pub struct State {
     pub tables: Vec<Vec<Reference>>,
     /// Whether each data segment, and then each element segment, is dropped: 0 or 1. Empty in a program that drops none.
     pub dropped: Vec<u8>,
-    /// The exceptions that [`Reference::Exception`] names.
+    /// The exceptions that [`Reference::Exception`] names. One that carries others comes after these.
     pub exceptions: Vec<Exception>,
     /// The program's monotonic clock, in nanoseconds. It stands still while the program is stopped.
     pub monotonic_nanos: u64,
@@ -92,6 +100,7 @@ pub enum Value {
     F32(u32),
     F64(u64),
     V128(u128),
+    /// Of type `funcref`, `externref` or `exnref`.
     Reference(ValueType, Reference),
 }
 
