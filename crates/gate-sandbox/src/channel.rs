@@ -22,8 +22,10 @@ mod tests;
 /// Largest message, in bytes: what fits into the send buffer that hosts give without asking (`net.core.wmem_default`).
 pub const MAX_MESSAGE_BYTES: usize = 192 << 10;
 
-/// Most descriptors in one message.
-pub const MAX_DESCRIPTORS: usize = 16;
+/// Most descriptors in one message. A stopped program has one for each linear memory, of which a module may have 32, and
+/// a few more; a forged one can have as many as its limit of open files (256) leaves room for. The kernel's own limit is
+/// 253 (`SCM_MAX_FD`).
+pub const MAX_DESCRIPTORS: usize = 120;
 
 /// Size of the socket's send buffer that is asked for. The default of most hosts (208 KiB) is as good; this protects
 /// from hosts where it is too small for one message.

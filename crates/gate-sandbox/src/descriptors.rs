@@ -3,6 +3,7 @@
 //! The filters name descriptors by number, so a worker puts them in place before its filter is installed.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::sys;
@@ -17,10 +18,14 @@ pub const STDERR: RawFd = 2;
 pub const CONTROL: RawFd = 3;
 /// Socket for the packets of services.
 pub const PACKETS: RawFd = 4;
+/// What a program's process writes about itself when it is stopped: a memfd that cannot grow.
+pub const STATE: RawFd = 5;
+/// First number after the fixed ones.
+pub const FIRST_FREE: RawFd = 6;
 /// What a compiler makes, in place of [`PACKETS`].
 pub const ARTIFACT: RawFd = 4;
-/// First number after the fixed ones.
-pub const FIRST_FREE: RawFd = 5;
+/// Numbers of the files that a compiler may write: what it makes, and what was sent to it in the same message.
+pub const OUTPUTS: RangeInclusive<RawFd> = ARTIFACT..=63;
 
 /// Moves `descriptors` to the numbers 0, 1, 2 and so on, closes every other descriptor of this process, and returns
 /// them in the same order. None of them is closed on exec afterwards.

@@ -2,11 +2,16 @@
 //!
 //! A received memfd is only as good as its seals: without them the sender could still change or shorten the file while
 //! the receiver reads it. [`verify`] is the check on the receiving side.
+//!
+//! A file that a process which is not trusted shall fill goes the other way: the trusted side makes it with
+//! [`create_sized`], so that it can take no more of the host's memory than that, and closes it with [`finish`] when the
+//! process has ended. What came of it is any bytes, but they stay the same.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::sys;
@@ -46,6 +51,12 @@ pub enum MemfdError {
     /// Its size could not be read.
     #[error("cannot inspect the memfd")]
     Inspect { source: io::Error },
+    /// It is shorter than the process which filled it says.
+    #[error("the memfd is said to contain {claimed} bytes and has {found}")]
+    TooShort { claimed: u64, found: u64 },
+    /// It could not be cut or sealed: somebody has sealed it in another way, or has it mapped for writing.
+    #[error("cannot seal the memfd")]
+    Seal { source: io::Error },
     /// It could not be mapped.
     #[error("cannot map the memfd")]
     Map { source: io::Error },
@@ -65,6 +76,44 @@ pub fn create(name: &str) -> io::Result<OwnedFd> {
         Err(Errno::INVAL) => Ok(rustix::fs::memfd_create(name, flags)?),
         result => Ok(result?),
     }
+}
+
+/// Like [`create`], with `bytes` zeros which take memory only where they are overwritten. The file can never become
+/// longer; it can still be cut and sealed.
+///
+/// This bounds what somebody can make of it who may write to it, resize it, and nothing else, also where
+/// `RLIMIT_FSIZE` cannot because it would also apply to files that belong to others.
+///
+/// # Errors
+///
+/// As for [`create`]; `EFBIG` when `bytes` is more than this process's own `RLIMIT_FSIZE`.
+pub fn create_sized(name: &str, bytes: u64) -> io::Result<OwnedFd> {
+    let memfd = create(name)?;
+    rustix::fs::ftruncate(&memfd, bytes)?;
+    rustix::fs::fcntl_add_seals(&memfd, SealFlags::GROW)?;
+    Ok(memfd)
+}
+
+/// Cuts a memfd of [`create_sized`] to the `bytes` that its writer claims to have written, and seals it for ever.
+///
+/// Only when the writer has ended: while it could have the file mapped, its content cannot be sealed.
+///
+/// # Errors
+///
+/// When it was not made by [`create_sized`], is shorter than claimed, or was sealed or mapped by somebody else; see
+/// [`MemfdError`]. It is not changed then, except that it may have been cut.
+pub fn finish(memfd: impl AsFd, bytes: u64, seals: Seals) -> Result<(), MemfdError> {
+    // A writer that sends the file back could send any file it has, also one that belongs to others: a file in a tmpfs
+    // has seals too, but never this one.
+    let found = with_seals(&memfd, SealFlags::GROW)?;
+    if found < bytes {
+        return Err(MemfdError::TooShort { claimed: bytes, found });
+    }
+    let failed = |source: Errno| MemfdError::Seal { source: source.into() };
+    if found > bytes {
+        rustix::fs::ftruncate(&memfd, bytes).map_err(failed)?;
+    }
+    rustix::fs::fcntl_add_seals(&memfd, seals.flags()).map_err(failed)
 }
 
 /// Seals a memfd for ever.
@@ -91,16 +140,59 @@ pub fn size(memfd: impl AsFd) -> io::Result<u64> {
 ///
 /// See [`MemfdError`].
 pub fn verify(memfd: impl AsFd, seals: Seals) -> Result<u64, MemfdError> {
+    with_seals(memfd, seals.flags())
+}
+
+/// The size of a memfd that has at least these seals.
+fn with_seals(memfd: impl AsFd, required: SealFlags) -> Result<u64, MemfdError> {
     let present = match rustix::fs::fcntl_get_seals(&memfd) {
         Ok(present) => present,
         Err(Errno::INVAL) => return Err(MemfdError::NotAMemfd),
         Err(error) => return Err(MemfdError::Inspect { source: error.into() }),
     };
-    let missing = seals.flags().difference(present);
+    let missing = required.difference(present);
     if !missing.is_empty() {
         return Err(MemfdError::NotSealed { missing });
     }
     size(memfd).map_err(|source| MemfdError::Inspect { source })
+}
+
+/// The parts of a memfd that take memory, in order; everything else is zeros. A part begins and ends at a page, or at the
+/// end of the file, and may contain zeros too.
+///
+/// Looking moves the file's offset, which everybody shares who has the file: for those who read and write at offsets of
+/// their own.
+pub fn extents(memfd: BorrowedFd<'_>) -> Extents<'_> {
+    Extents { memfd, next: Some(0) }
+}
+
+/// See [`extents`].
+#[derive(Debug)]
+pub struct Extents<'a> {
+    memfd: BorrowedFd<'a>,
+    /// Where to look on; `None` after the last one and after an error.
+    next: Option<u64>,
+}
+
+impl Iterator for Extents<'_> {
+    type Item = io::Result<Range<u64>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let from = self.next.take()?;
+        let found = rustix::fs::seek(self.memfd, SeekFrom::Data(from)).and_then(|start| {
+            let end = rustix::fs::seek(self.memfd, SeekFrom::Hole(start))?;
+            Ok(start..end)
+        });
+        match found {
+            Ok(extent) => {
+                self.next = Some(extent.end);
+                Some(Ok(extent))
+            }
+            // There is no data any more, or the file has been cut meanwhile.
+            Err(Errno::NXIO) => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    }
 }
 
 /// A file mapped for reading, as a whole.

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 /// Turns the convention "minus one means look at errno" into a result.
 pub(crate) fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -119,6 +121,33 @@ pub(crate) fn reset_signals() -> io::Result<()> {
     unsafe { libc::sigemptyset(&raw mut none) };
     // SAFETY: `none` is initialized, and a null pointer says that the old mask is not wanted.
     let result = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+    check(libc::c_long::from(result)).map(drop)
+}
+
+/// What a signal does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// Nothing.
+    Ignore,
+    /// It runs this, which must do only what is safe in a signal handler (signal-safety(7)).
+    Handler(extern "C" fn(libc::c_int)),
+}
+
+/// Sets the action of a signal. A handler runs on the alternate stack if there is one, blocks nothing but its own signal,
+/// and calls that it interrupts fail with `EINTR`.
+pub(crate) fn handle_signal(signal: Signal, action: Action) -> io::Result<()> {
+    // SAFETY: all-zero is a valid value of this plain C type: no flags, an empty mask.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    match action {
+        Action::Ignore => new.sa_sigaction = libc::SIG_IGN,
+        Action::Handler(handler) => {
+            new.sa_sigaction = handler as *const () as libc::sighandler_t;
+            new.sa_flags = libc::SA_ONSTACK;
+        }
+    }
+    // SAFETY: `new` is initialized; a function in it has the signature for a handler without `SA_SIGINFO`, and the
+    // callers name only functions that may run at any moment. Null says the old action is not wanted.
+    let result = unsafe { libc::sigaction(signal.as_raw(), &raw const new, std::ptr::null_mut()) };
     check(libc::c_long::from(result)).map(drop)
 }
 
