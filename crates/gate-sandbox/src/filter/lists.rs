@@ -1,7 +1,7 @@
 //! The lists. Each entry says who calls; an entry whose caller is gone goes too.
 
 use super::{Condition, Effect, Rule};
-use crate::descriptors::{ARTIFACT, CONTROL, PACKETS, STDERR, STDIN, STDOUT};
+use crate::descriptors::{ARTIFACT, CONTROL, PACKETS, STATE, STDERR, STDIN, STDOUT};
 
 /// `rule!(effect, number, name, conditions, caller)`.
 macro_rules! rule {
@@ -20,6 +20,12 @@ macro_rules! rule {
 const fn descriptor(number: i32) -> Condition {
     exactly(0, number)
 }
+
+/// The argument is one of [`OUTPUTS`](crate::descriptors::OUTPUTS), in blocks of which each has one test.
+const OUTPUTS_4_TO_7: Condition = masked(0, !3, 4);
+const OUTPUTS_8_TO_15: Condition = masked(0, !7, 8);
+const OUTPUTS_16_TO_31: Condition = masked(0, !15, 16);
+const OUTPUTS_32_TO_63: Condition = masked(0, !31, 32);
 
 const fn exactly(argument: u8, value: i32) -> Condition {
     Condition { argument, mask: u32::MAX, value: value.cast_unsigned() }
@@ -90,7 +96,20 @@ pub(super) const RUNNING: &[Rule] = &[
         &[descriptor(STDERR)],
         "worker: what fits below the output limit; message of a panic"
     ),
-    rule!(Allow, SYS_sendmsg, "sendmsg", &[descriptor(CONTROL)], "channel: reports to the supervisor"),
+    rule!(
+        Allow,
+        SYS_write,
+        "write",
+        &[descriptor(STATE)],
+        "worker: the state of a program that was asked to stop, into a file that cannot grow"
+    ),
+    rule!(
+        Allow,
+        SYS_sendmsg,
+        "sendmsg",
+        &[descriptor(CONTROL)],
+        "channel: reports to the supervisor; the memories and the state of a stopped program"
+    ),
     rule!(Allow, SYS_ppoll, "ppoll", &[], "worker: waits for input, packets, or a time"),
     rule!(
         Allow,
@@ -112,7 +131,13 @@ pub(super) const RUNNING: &[Rule] = &[
         &[exactly(1, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG)],
         "C library: the end of a first use. In one thread nothing is waited for"
     ),
-    rule!(Allow, SYS_rt_sigreturn, "rt_sigreturn", &[], "kernel: return from the handler of traps"),
+    rule!(
+        Allow,
+        SYS_rt_sigreturn,
+        "rt_sigreturn",
+        &[],
+        "kernel: return from the handlers of traps and of requests to stop"
+    ),
     rule!(Allow, SYS_sigaltstack, "sigaltstack", &[], "engine: stack for the handler of stack overflow"),
     rule!(Allow, SYS_close, "close", &[], "worker: what it drops before its end"),
     rule!(
@@ -138,21 +163,33 @@ pub(super) const LOADING: &[Rule] = &[
     ),
     rule!(Allow, SYS_mmap, "mmap", &[DATA, SHARED_FILE], "engine: linear memories, which are memfds"),
     rule!(Allow, SYS_mprotect, "mprotect", &[CODE], "engine: makes the artifact's code executable"),
-    rule!(Allow, SYS_memfd_create, "memfd_create", &[], "engine: linear memories"),
-    rule!(Allow, SYS_ftruncate, "ftruncate", &[], "engine: size of a linear memory"),
+    rule!(
+        Allow,
+        SYS_memfd_create,
+        "memfd_create",
+        &[],
+        "engine: linear memories. worker: the file for its state"
+    ),
+    rule!(
+        Allow,
+        SYS_ftruncate,
+        "ftruncate",
+        &[],
+        "engine: size of a linear memory. memfd: size of the file for the state"
+    ),
     rule!(
         Allow,
         SYS_fcntl,
         "fcntl",
         &[exactly(1, libc::F_ADD_SEALS)],
-        "engine: a linear memory stays as large as it is"
+        "engine: a linear memory stays as large as it is. memfd: the file for the state cannot grow"
     ),
     rule!(
         Allow,
         SYS_fcntl,
         "fcntl",
         &[exactly(1, libc::F_GET_SEALS)],
-        "memfd: checks the seals of the image of files"
+        "memfd: checks the seals of the image of files, of the state and memories of a program that continues"
     ),
     rule!(
         Allow,
@@ -204,13 +241,52 @@ pub(super) const LOADING: &[Rule] = &[
     ),
 ];
 
-/// A worker that compiles. Its one file is there from the beginning: it can make no others, so that what it can fill of
-/// the host's memory is limited.
+/// A worker that compiles, or does something else with a module. Its files are there from the beginning or come with its
+/// order: it can make no others, nor resize them but by writing, so that what it can fill of the host's memory is limited.
 pub(super) const COMPILER: &[Rule] = &[
     rule!(Allow, SYS_recvmsg, "recvmsg", &[descriptor(CONTROL)], "channel: the order, with the module"),
     rule!(Allow, SYS_sendmsg, "sendmsg", &[descriptor(CONTROL)], "channel: the result, with the artifact"),
     rule!(Allow, SYS_prlimit64, "prlimit64", &[exactly(0, 0)], "limits: of this process"),
-    rule!(Allow, SYS_write, "write", &[descriptor(ARTIFACT)], "worker: writes the artifact"),
+    rule!(Allow, SYS_write, "write", &[OUTPUTS_4_TO_7], "worker: writes what it makes, from the start"),
+    rule!(Allow, SYS_write, "write", &[OUTPUTS_8_TO_15], "worker: writes what it makes, from the start"),
+    rule!(Allow, SYS_write, "write", &[OUTPUTS_16_TO_31], "worker: writes what it makes, from the start"),
+    rule!(Allow, SYS_write, "write", &[OUTPUTS_32_TO_63], "worker: writes what it makes, from the start"),
+    rule!(
+        Allow,
+        SYS_pwrite64,
+        "pwrite64",
+        &[OUTPUTS_4_TO_7],
+        "worker: writes the parts of a memory that are not zero"
+    ),
+    rule!(
+        Allow,
+        SYS_pwrite64,
+        "pwrite64",
+        &[OUTPUTS_8_TO_15],
+        "worker: writes the parts of a memory that are not zero"
+    ),
+    rule!(
+        Allow,
+        SYS_pwrite64,
+        "pwrite64",
+        &[OUTPUTS_16_TO_31],
+        "worker: writes the parts of a memory that are not zero"
+    ),
+    rule!(
+        Allow,
+        SYS_pwrite64,
+        "pwrite64",
+        &[OUTPUTS_32_TO_63],
+        "worker: writes the parts of a memory that are not zero"
+    ),
+    rule!(
+        Allow,
+        SYS_lseek,
+        "lseek",
+        &[exactly(2, libc::SEEK_DATA)],
+        "memfd: the parts of a memory that are not zero"
+    ),
+    rule!(Allow, SYS_lseek, "lseek", &[exactly(2, libc::SEEK_HOLE)], "memfd: the ends of these parts"),
     rule!(
         Allow,
         SYS_fcntl,

@@ -174,12 +174,28 @@ fn a_compiler_makes_no_files() {
     for number in [libc::SYS_memfd_create, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_socketpair] {
         check(Stage::Compiler, number, [0; 6], KILL);
     }
-    for fd in 0..64 {
-        let write = if fd == 4 { ALLOW } else { KILL };
+    for fd in (0..256).chain([1 << 16 | 4, 1 << 31 | 4, u64::from(u32::MAX)]) {
+        let write = if (4..64).contains(&fd) { ALLOW } else { KILL };
         check(Stage::Compiler, libc::SYS_write, [fd, 0, 0, 0, 0, 0], write);
+        check(Stage::Compiler, libc::SYS_pwrite64, [fd, 0, 0, 0, 0, 0], write);
         for number in [libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_writev] {
             check(Stage::Compiler, number, [fd, 0, 0, 0, 0, 0], KILL);
         }
+    }
+}
+
+#[test]
+fn numbers_of_outputs() {
+    assert_eq!(crate::descriptors::OUTPUTS, 4..=63, "what the masks in the list cover");
+}
+
+/// Looking for data is not reading, nor setting an offset.
+#[test]
+fn seeking() {
+    for whence in 0..16 {
+        let expect = if [3, 4].contains(&whence) { ALLOW } else { KILL };
+        check(Stage::Compiler, libc::SYS_lseek, [5, 0, whence, 0, 0, 0], expect);
+        check(Stage::Loading, libc::SYS_lseek, [5, 0, whence, 0, 0, 0], KILL);
     }
 }
 
@@ -191,7 +207,7 @@ fn descriptors_of_a_running_program() {
         for (number, fds) in [
             (libc::SYS_readv, &[0, 4][..]),
             (libc::SYS_writev, &[1, 2, 4]),
-            (libc::SYS_write, &[1, 2]),
+            (libc::SYS_write, &[1, 2, 5]),
             (libc::SYS_sendmsg, &[3]),
         ] {
             check(Stage::Running, number, arguments, may(fds));
