@@ -88,6 +88,7 @@
 
 mod assemble;
 mod blocks;
+mod callees;
 mod calls;
 mod continuation;
 pub mod control;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::callees::Callees;
 use super::error::StopError;
 use super::layout::{Source, TRAILER};
 use super::module::index;
@@ -137,8 +138,8 @@ impl Program<'_> {
     /// that are not live at their stop points are not looked at.
     ///
     /// # Errors
-    /// [`FrameError`] when the program cannot be in that state as far as the types of everything tell, or a frame has no
-    /// continuation.
+    /// [`FrameError`] when a frame is of no function that can be running in the call that the one before it is in, or has other
+    /// values than its stop point, or has no continuation.
     ///
     /// [`Control::frames`]: super::Control::frames
     pub fn encode(&self, frames: &[Frame], continuations: &Continuations) -> Result<Vec<u8>, FrameError> {
@@ -169,18 +170,23 @@ impl Program<'_> {
         Ok(bytes)
     }
 
-    /// Checks that frames fit together as far as types tell.
+    /// Checks that frames are of functions that can call each other there, and that their values have the right types.
     fn check(&self, sites: &mut Sites<'_, '_>, frames: &[Frame]) -> Result<(), FrameError> {
         if frames.is_empty() {
             return Err(FrameError::Order { position: 0, frames: 0 });
         }
         // What the frame before calls.
         let mut caller: Option<Call> = None;
+        let mut callees = Callees::new(&self.module);
         for (position, frame) in frames.iter().enumerate() {
             let site = sites.get(frame.site)?;
             let function = frame.function;
-            let fits = site.function == function && caller.is_none_or(|call| self.can_be(function, call));
-            if !fits {
+            let is_called = match caller {
+                // What the host has called is known to whoever makes it call the continuation.
+                None => true,
+                Some(call) => callees.can_be(site.function, call)?,
+            };
+            if site.function != function || !is_called {
                 return Err(FrameError::Function { position, function });
             }
             if site.kind.is_innermost() != (position + 1 == frames.len()) {
@@ -195,16 +201,6 @@ impl Program<'_> {
             caller = site.call;
         }
         Ok(())
-    }
-
-    /// Whether a function can be what runs in a call, as far as its type tells: the one that is called, or another one with
-    /// the same results that this has called as its last act.
-    fn can_be(&self, function: u32, call: Call) -> bool {
-        let results = match call {
-            Call::Direct(callee) => &self.module.function_type(callee).results,
-            Call::Indirect(ty) => &self.module.type_at(ty).results,
-        };
-        self.module.function_type(function).results == *results
     }
 }
 

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use wasmparser::{
-    BinaryReader, BlockType, CompositeInnerType, ConstExpr, Data, Element, FuncToValidate, FuncValidator,
-    FuncValidatorAllocations, FunctionBody, GlobalType, KnownCustom, MemoryType, Parser, Payload, TableType,
-    TypeRef, ValidPayload, Validator, ValidatorResources,
+    BinaryReader, BlockType, CompositeInnerType, ConstExpr, Data, Element, ExternalKind, FuncToValidate,
+    FuncValidator, FuncValidatorAllocations, FunctionBody, GlobalType, KnownCustom, MemoryType, Parser,
+    Payload, TableType, TypeRef, ValidPayload, Validator, ValidatorResources,
 };
 
 use super::error::StopError;
@@ -35,6 +35,8 @@ pub(super) struct Module<'a> {
     pub(super) tags: Vec<u32>,
     /// The names of the exports.
     pub(super) exports: Vec<&'a str>,
+    /// The functions that are exported.
+    pub(super) exported: Vec<u32>,
     /// The start function.
     pub(super) start: Option<u32>,
     /// The element segments.
@@ -147,7 +149,11 @@ impl<'a> Module<'a> {
             Payload::ExportSection(section) => {
                 self.keep(7, section.count(), section.range());
                 for export in section {
-                    self.exports.push(export?.name);
+                    let export = export?;
+                    self.exports.push(export.name);
+                    if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                        self.exported.push(export.index);
+                    }
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),

@@ -1,5 +1,6 @@
 //! Programs that are stopped and continued do what they do without.
 
+mod frames;
 mod golden;
 mod hostile;
 mod machine;
