@@ -7,12 +7,13 @@ use wasmparser::Operator;
 
 use super::blocks::BlockId;
 use super::control::{Control, FRAMES_SIZE};
-use super::emit::{Context, Emitter};
+use super::emit::{Body, Context, Emitter};
 use super::error::StopError;
 use super::helpers::{self, Code};
 use super::layout::{Layout, Source, TRAILER};
 use super::link::{Callee, Linker};
 use super::module::{Module, count};
+use super::offsets::Offsets;
 use super::plan::{Plan, Stop};
 use super::site::SiteKind;
 use super::values;
@@ -27,7 +28,7 @@ pub(super) fn function(
     position: usize,
     linker: &mut Linker,
     table: u32,
-) -> Result<Vec<u8>, StopError> {
+) -> Result<Body, StopError> {
     let stop = plan.stops.get(position).expect("the stop point is one of the plan's");
     let mut path: Vec<_> = plan.structure.around(stop.block).collect();
     path.reverse();
@@ -58,7 +59,7 @@ pub(super) fn function(
     rest(&mut emitter, &path, next)?;
     emitter.add(&Instruction::Return);
     emitter.close_stops();
-    Ok(emitter.finish(&declared).bytes)
+    Ok(emitter.finish(&declared))
 }
 
 /// The continuation of a call of an imported function.
@@ -67,7 +68,7 @@ pub(super) fn import(
     module: &Module<'_>,
     function: u32,
     linker: &mut Linker,
-) -> Vec<u8> {
+) -> Body {
     let site = helpers::import_site(module, function);
     let mut locals = values::all_encoded(&site.locals);
     locals.push(wasm_encoder::ValType::I32);
@@ -80,7 +81,7 @@ pub(super) fn import(
     code.add(&[Instruction::Block(wasm_encoder::BlockType::Empty)]);
     let function_index = linker.function(Callee::Host(function));
     helpers::call_import(context, module, linker, &mut code, function, function_index);
-    code.finish()
+    Body { bytes: code.finish(), offsets: Offsets::default() }
 }
 
 /// The first of the stop points that the rest of a function has: with a loop around, any of that loop can follow.
@@ -179,6 +180,7 @@ fn call_next(emitter: &mut Emitter<'_, '_>, module: &Module<'_>, stop: &Stop, ta
     };
     let type_index = emitter.linker.ty(FunctionType { params: Vec::new(), results });
     let control = emitter.context.control;
+    emitter.note(stop.op);
     emitter.add(&Instruction::I32Const(0));
     emitter.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
     // The slot is the second half of the trailer.

@@ -124,6 +124,12 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
     }
 
+    /// Notes that what follows is an instruction of the original.
+    pub(super) fn note(&mut self, position: usize) {
+        let offset = self.plan.op(position).offset;
+        self.offsets.note(count(self.code.len()), Some(offset));
+    }
+
     /// Closes these blocks, with the code of the stop points. `save` emits it for each.
     pub(super) fn close_stops(&mut self) {
         self.offsets.note(count(self.code.len()), None);
@@ -208,8 +214,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
     /// Emits an instruction before which all operands are parked already.
     pub(super) fn parked_op(&mut self, position: usize) -> Result<(), StopError> {
         let plan = self.plan;
-        let Op { operator, bytes, offset, .. } = plan.op(position);
-        self.offsets.note(count(self.code.len()), Some(*offset));
+        let Op { operator, bytes, .. } = plan.op(position);
+        self.note(position);
         match operator {
             Operator::Block { .. } | Operator::If { .. } => self.open_copied(bytes),
             Operator::Loop { .. } => {

@@ -14,6 +14,7 @@ use super::error::StopError;
 use super::link::{Callee, Linker, Place};
 use super::module::{Module, count, index};
 use super::names::Hidden;
+use super::offsets::Offsets;
 use super::plan::{Budget, Plan};
 use super::sections::{self, Entries};
 use super::site::SiteId;
@@ -35,6 +36,8 @@ pub struct Continuations {
     pub wasm: Vec<u8>,
     /// The slot of each stop point.
     pub slots: BTreeMap<SiteId, u32>,
+    /// Which instructions of the original are where in the module.
+    pub offsets: Offsets,
 }
 
 /// The continuations from some stop points, of which each may be given any number of times.
@@ -47,6 +50,7 @@ pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<C
     let mut code = Entries::default();
     let mut types = Vec::new();
     let mut slots = BTreeMap::new();
+    let mut offsets = Offsets::default();
     let mut bytes = 0;
     let mut sites = sites.to_vec();
     sites.sort();
@@ -67,17 +71,22 @@ pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<C
         } else {
             continuation::import(&context, module, function, &mut linker)
         };
-        bytes += body.len();
+        bytes += body.bytes.len();
         if bytes > MAX_BYTES {
             return Err(StopError::ContinuationBytes { limit: MAX_BYTES });
         }
-        sections::code(&mut code, &body);
+        sections::code(&mut code, &body.bytes);
+        offsets.append(code.size() - count(body.bytes.len()), &body.offsets);
+        offsets.note(code.size(), None);
         let results = module.function_type(function).results.clone();
         types.push(linker.ty(FunctionType { params: Vec::new(), results }));
         slots.insert(site, count(slots.len()));
     }
     let wasm = assemble(program, &mut linker, &types, &code);
-    Ok(Continuations { wasm, slots })
+    // The code is the last section, at the end of which are all entries.
+    let mut absolute = Offsets::default();
+    absolute.append(count(wasm.len()) - code.size(), &offsets);
+    Ok(Continuations { wasm, slots, offsets: absolute })
 }
 
 fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], code: &Entries) -> Vec<u8> {

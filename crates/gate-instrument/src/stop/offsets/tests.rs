@@ -24,6 +24,34 @@ fn parts() {
     assert_eq!(found, [None, None, Some(100), Some(101), Some(110), Some(112), None, None, Some(100)]);
 }
 
+#[test]
+fn bytes() {
+    let origins = vec![
+        (0, None),
+        (8, Some(u32::MAX)),
+        (9, Some(0)),
+        (300, None),
+        (301, Some(127)),
+        (70_000, Some(64)),
+        (u32::MAX, Some(70_000)),
+    ];
+    let offsets = Offsets { origins };
+    let bytes = offsets.encode();
+    assert_eq!(Offsets::decode(&bytes), Some(offsets));
+    assert_eq!(Offsets::decode(&[]), Some(Offsets::default()));
+    assert_eq!(Offsets::decode(&bytes[..bytes.len() - 1]), None);
+    // More than 32 bits, in sum or at once.
+    assert_eq!(Offsets::decode(&[1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]), None);
+    assert_eq!(Offsets::decode(&[0xff; 20]), None);
+    assert_eq!(Offsets::decode(&[0, 2]), None);
+    for length in 0..4 {
+        for byte in 0..=u8::MAX {
+            // Whatever it is, it is no reason to panic.
+            let _ = Offsets::decode(&[byte; 8][..length]).map(|offsets| offsets.original(u32::MAX));
+        }
+    }
+}
+
 fn operators(wasm: &[u8]) -> BTreeMap<u32, Operator<'_>> {
     let mut operators = BTreeMap::new();
     for payload in Parser::new(0).parse_all(wasm) {
