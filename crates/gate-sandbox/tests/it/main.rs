@@ -12,6 +12,7 @@ mod containers;
 mod layers;
 mod processes;
 mod raw;
+mod stops;
 mod syscalls;
 mod users;
 mod workers;
@@ -32,6 +33,7 @@ fn main() {
         layers::TESTS,
         containers::TESTS,
         workers::TESTS,
+        stops::TESTS,
         syscalls::TESTS,
         users::TESTS,
     ]

@@ -111,3 +111,17 @@ pub(crate) fn signal_every_5_ms() {
     let result = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
     assert_eq!(result, 0);
 }
+
+/// A flag of every action, which says that it names the function that returns from the handler: x86-64's C libraries
+/// set it.
+pub(crate) const RESTORER: i32 = 0x0400_0000;
+
+/// The flags of a signal's action.
+pub(crate) fn signal_flags(signal: i32) -> i32 {
+    // SAFETY: all-zero is a valid value of this plain C type.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `action` is valid for writing, and null says that no new action is given.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    assert_eq!(result, 0);
+    action.sa_flags
+}

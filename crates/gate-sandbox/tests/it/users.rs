@@ -39,7 +39,7 @@ fn run_as(user: &str, ids: &str) -> Outcome {
     let output = Command::new("setpriv")
         .args(["--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all", "--"])
         .arg(copy.0.join("it"))
-        .args(["container::", "worker::"])
+        .args(["container::", "worker::", "stop::"])
         .env(EXPECTED_IDS, ids)
         .output();
     let output = match output {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
@@ -12,7 +12,7 @@ use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::layers::{cpu, landlock, shuffle::Reservation, speculation};
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::process::{self, Child, Ending, Fork};
-use gate_sandbox::{descriptors, wait};
+use gate_sandbox::{descriptors, stop, wait};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::containers::{CONFIG, start};
@@ -23,13 +23,14 @@ use crate::{Outcome, Test, raw};
 pub(crate) const TESTS: &[Test] = &[
     ("worker::program", program),
     ("worker::compiler", compiler),
+    ("worker::job", job),
     ("worker::program_that_breaks_out_is_killed", program_that_breaks_out_is_killed),
     ("worker::compiler_that_breaks_out_is_killed", compiler_that_breaks_out_is_killed),
     ("worker::without_filter_the_other_layers_hold", without_filter_the_other_layers_hold),
 ];
 
 /// Forks a worker of the zygote.
-fn fork(work: impl FnOnce() -> i32) -> Child {
+pub(crate) fn fork(work: impl FnOnce() -> i32) -> Child {
     match process::fork().unwrap() {
         Fork::Parent(child) => child,
         Fork::Child => process::exit(work()),
@@ -75,15 +76,22 @@ fn page() -> OwnedFd {
     file
 }
 
+/// Largest state of a program.
+const STATE_BYTES: u64 = 1 << 20;
+
 /// A worker that is about to run a program.
-struct Loaded {
-    control: Channel,
-    last_filter: Filter,
+pub(crate) struct Loaded {
+    pub(crate) control: Channel,
+    pub(crate) last_filter: Filter,
     _reservation: Reservation,
 }
 
+/// Number of the first linear memory: behind the fixed ones there is the artifact.
+const MEMORY: i32 = descriptors::FIRST_FREE + 1;
+
 /// Everything before the first instruction of a program, except for the last filter.
-fn load(control: Channel) -> Loaded {
+pub(crate) fn load(control: Channel) -> Loaded {
+    stop::forget();
     process::set_parent_death_signal(rustix::process::Pid::from_raw(1).unwrap()).unwrap();
     let reservation = Reservation::random().unwrap();
     let control = Channel::from_fd(descriptors::only_control(control.into_fd()).unwrap()).unwrap();
@@ -96,8 +104,8 @@ fn load(control: Channel) -> Loaded {
         descriptors::place(descriptor, number).unwrap();
     }
     let moved = rustix::io::fcntl_dupfd_cloexec(&artifact, descriptors::FIRST_FREE).unwrap();
-    drop(artifact);
-    Limits { open_files: 8, ..LIMITS }.apply().unwrap();
+    descriptors::place(memfd::create_sized("state", STATE_BYTES).unwrap(), descriptors::STATE).unwrap();
+    Limits { open_files: 10, ..LIMITS }.apply().unwrap();
     assert!(raw::map_code(moved.as_fd()));
     let memory = memfd::create("memory").unwrap();
     rustix::fs::ftruncate(&memory, 1 << 20).unwrap();
@@ -106,6 +114,8 @@ fn load(control: Channel) -> Loaded {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (packets, other) =
         rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    // It has kept this number free until here.
+    drop(artifact);
     descriptors::place(packets, descriptors::PACKETS).unwrap();
     cpu::limit(Duration::from_secs(10)).unwrap();
     control.send(b"running", &[other.as_fd()]).unwrap();
@@ -115,19 +125,19 @@ fn load(control: Channel) -> Loaded {
 }
 
 /// What the supervisor of a program gives it: standard input and output are empty files.
-struct Order {
-    artifact: OwnedFd,
-    input: OwnedFd,
-    output: OwnedFd,
+pub(crate) struct Order {
+    pub(crate) artifact: OwnedFd,
+    pub(crate) input: OwnedFd,
+    pub(crate) output: OwnedFd,
 }
 
 impl Order {
-    fn new() -> Order {
+    pub(crate) fn new() -> Order {
         let file = |name| memfd::create(name).unwrap();
         Order { artifact: page(), input: file("input"), output: file("output") }
     }
 
-    fn descriptors(&self) -> [BorrowedFd<'_>; 4] {
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 4] {
         [self.artifact.as_fd(), self.input.as_fd(), self.output.as_fd(), rustix::stdio::stderr()]
     }
 }
@@ -145,6 +155,11 @@ fn program() -> Outcome {
     assert_eq!((&buffer[..running.len], running.descriptors.len()), (&b"running"[..], 1));
     let received = channel.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..received.len], b"done");
+    let [state, memory] = received.descriptors.try_into().unwrap();
+    assert_eq!(memfd::size(&state).unwrap(), STATE_BYTES);
+    memfd::finish(&state, 5, Seals::Content).unwrap();
+    assert_eq!(memfd::map(&state).unwrap().as_ref(), b"state");
+    assert_eq!(memfd::verify(&memory, Seals::Size).unwrap(), 1 << 20);
     let mut text = String::new();
     let mut output = File::from(order.output);
     output.rewind().unwrap();
@@ -167,12 +182,20 @@ fn run(control: &Channel) -> i32 {
     let soon = Instant::now() + Duration::from_millis(1);
     assert!(wait::writable(packets, Some(soon)).is_ok());
     let random = rustix::rand::getrandom(&mut memory[..16], rustix::rand::GetRandomFlags::empty()).unwrap();
-    control.send(b"done", &[]).unwrap();
+    let state = descriptors::fixed(descriptors::STATE);
+    let written = rustix::io::write(state, b"state").unwrap();
+    assert_eq!(written, 5);
+    // Nor can it fill the host's memory through this file.
+    while rustix::io::write(state, &memory).is_ok_and(|count| count > 0) {}
+    control.send(b"done", &[state, descriptors::fixed(MEMORY)]).unwrap();
     i32::try_from(random).unwrap() - 16
 }
 
+/// Limits of a compiler that makes one file.
+const ONE_FILE: Limits = Limits { open_files: 6, file_bytes: Some(1 << 20), ..LIMITS };
+
 /// Everything before a compiler reads its module.
-fn prepare_to_compile(control: Channel) -> (Channel, OwnedFd) {
+fn prepare_to_compile(control: Channel, limits: Limits) -> (Channel, OwnedFd) {
     process::set_parent_death_signal(rustix::process::Pid::from_raw(1).unwrap()).unwrap();
     let null = || descriptors::inherited(descriptors::STDIN).unwrap();
     let open = vec![null(), null(), null(), control.into_fd(), memfd::create("artifact").unwrap()];
@@ -182,16 +205,16 @@ fn prepare_to_compile(control: Channel) -> (Channel, OwnedFd) {
         let _ = stream.into_raw_fd();
     }
     let control = Channel::from_fd(control).unwrap();
+    stop::ignore().unwrap();
     filter::install(Stage::Compiler).unwrap();
-    let limits = Limits { open_files: 6, processes: 1000, file_bytes: Some(1 << 20), ..LIMITS };
-    limits.apply().unwrap();
+    Limits { processes: 1000, ..limits }.apply().unwrap();
     (control, artifact)
 }
 
 fn compiler() -> Outcome {
     let module = page();
     let (ending, channel) = zygote(&[module.as_fd()], |channel| {
-        let (control, artifact) = prepare_to_compile(channel);
+        let (control, artifact) = prepare_to_compile(channel, ONE_FILE);
         let module = control.recv(&mut [0; 16]).unwrap().descriptors.remove(0);
         let module = memfd::map(&module).unwrap();
         let byte = u64::from(module.as_ref()[4095]);
@@ -216,6 +239,50 @@ fn compiler() -> Outcome {
     let artifact = &received.descriptors[0];
     assert_eq!(memfd::verify(artifact, Seals::Content).unwrap(), 8);
     assert!(raw::map_code(artifact.as_fd()));
+    Outcome::Passed
+}
+
+/// A compiler that is sent the files for what it makes. It copies a memory, which is mostly zeros.
+fn job() -> Outcome {
+    let last = 63;
+    let memory = memfd::create_sized("memory", 1 << 30).unwrap();
+    rustix::io::pwrite(&memory, &[7; 100], 1 << 20).unwrap();
+    rustix::io::pwrite(&memory, &[9; 100], (1 << 30) - 100).unwrap();
+    memfd::seal(&memory, Seals::Size).unwrap();
+    let outputs: Vec<OwnedFd> = (6..=last).map(|_| memfd::create_sized("out", 1 << 30).unwrap()).collect();
+    let mut order = vec![memory.as_fd()];
+    order.extend(outputs.iter().map(AsFd::as_fd));
+    let (ending, channel) = zygote(&order, |channel| {
+        // Each file is as large as it is: no other limit is needed.
+        let limits = Limits { open_files: 64, file_bytes: None, ..LIMITS };
+        let (control, _artifact) = prepare_to_compile(channel, limits);
+        let received = control.recv(&mut [0; 16]).unwrap().descriptors;
+        assert_eq!(received.last().unwrap().as_raw_fd(), last);
+        let mut files = received.into_iter().map(File::from);
+        let (memory, mut text, copy) =
+            (files.next().unwrap(), files.next().unwrap(), files.next_back().unwrap());
+        text.write_all(b"text").unwrap();
+        let mut parts: u64 = 0;
+        for part in memfd::extents(memory.as_fd()) {
+            let part = part.unwrap();
+            let byte = if part.start < 1 << 29 { 7 } else { 9 };
+            let bytes = vec![byte; usize::try_from(part.end - part.start).unwrap()];
+            std::os::unix::fs::FileExt::write_all_at(&copy, &bytes, part.start).unwrap();
+            parts += 1;
+        }
+        control.send(&parts.to_le_bytes(), &[]).unwrap();
+        0
+    });
+    assert_eq!(ending, Ending::Exited(0));
+    let mut parts = [0; 8];
+    channel.recv(&mut parts).unwrap();
+    assert_eq!(u64::from_le_bytes(parts), 2);
+    memfd::finish(&outputs[0], 4, Seals::Content).unwrap();
+    assert_eq!(memfd::map(&outputs[0]).unwrap().as_ref(), b"text");
+    let copy = outputs.last().unwrap();
+    memfd::finish(copy, 1 << 30, Seals::Size).unwrap();
+    let parts = |file: &OwnedFd| memfd::extents(file.as_fd()).map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(parts(copy), parts(&memory));
     Outcome::Passed
 }
 
@@ -311,10 +378,23 @@ fn attempts() -> Vec<Attempt> {
         ("read from standard output", libc::SYS_read, [1, 0, 0, 0, 0, 0]),
         ("readv from standard error", libc::SYS_readv, [2, 0, 0, 0, 0, 0]),
         ("write to standard input", libc::SYS_write, [0, 0, 0, 0, 0, 0]),
-        ("write to the artifact of a program", libc::SYS_write, [5, 0, 0, 0, 0, 0]),
+        ("write to the control socket", libc::SYS_write, [3, 0, 0, 0, 0, 0]),
         ("dup3", libc::SYS_dup3, [3, 0, 0, 0, 0, 0]),
         ("fcntl F_SETFL", libc::SYS_fcntl, [0, number(libc::F_SETFL), 0, 0, 0, 0]),
         ("fcntl F_SETOWN", libc::SYS_fcntl, [3, number(libc::F_SETOWN), 1, 0, 0, 0]),
+    ]
+}
+
+/// What a program may do or could gain nothing by, and a compiler not.
+fn attempts_of_compilers() -> Vec<Attempt> {
+    vec![
+        ("write to standard output", libc::SYS_write, [1, 0, 0, 0, 0, 0]),
+        ("write behind its files", libc::SYS_pwrite64, [64, 0, 0, 0, 0, 0]),
+        ("resize a file", libc::SYS_ftruncate, [4, 0, 0, 0, 0, 0]),
+        ("allocate a file", libc::SYS_fallocate, [4, 0, 0, 4096, 0, 0]),
+        ("read a file", libc::SYS_pread64, [5, 0, 0, 0, 0, 0]),
+        ("set an offset", libc::SYS_lseek, [5, 0, number(libc::SEEK_SET), 0, 0, 0]),
+        ("share a file", libc::SYS_mmap, [0, 4096, 3, 1, 5, 0]),
     ]
 }
 
@@ -328,6 +408,12 @@ fn attempts_of_programs() -> Vec<Attempt> {
         ("prctl PR_SET_NO_NEW_PRIVS", libc::SYS_prctl, [number(libc::PR_SET_NO_NEW_PRIVS), 1, 0, 0, 0, 0]),
         ("seccomp", libc::SYS_seccomp, [1, 0, 0, 0, 0, 0]),
         ("recvmsg", libc::SYS_recvmsg, [3, 0, 0, 0, 0, 0]),
+        ("write to its artifact", libc::SYS_write, [6, 0, 0, 0, 0, 0]),
+        ("write to a memory", libc::SYS_write, [7, 0, 0, 0, 0, 0]),
+        ("write to its state at an offset", libc::SYS_pwrite64, [5, 0, 0, 0, 0, 0]),
+        ("resize its state", libc::SYS_ftruncate, [5, 0, 0, 0, 0, 0]),
+        ("seal its state", libc::SYS_fcntl, [5, number(libc::F_ADD_SEALS), 0, 0, 0, 0]),
+        ("seek", libc::SYS_lseek, [5, 0, number(libc::SEEK_DATA), 0, 0, 0]),
         ("map a file", libc::SYS_mmap, [0, 4096, 1, 2, 5, 0]),
         ("rt_sigaction", libc::SYS_rt_sigaction, [11, 0, 0, 8, 0, 0]),
         ("timer_settime", libc::SYS_timer_settime, [0; 6]),
@@ -378,8 +464,9 @@ fn program_that_breaks_out_is_killed() -> Outcome {
 
 fn compiler_that_breaks_out_is_killed() -> Outcome {
     let module = page();
-    each_is_killed(attempts(), &[module.as_fd()], |channel| {
-        let (control, artifact) = prepare_to_compile(channel);
+    let attempts = [attempts(), attempts_of_compilers()].concat();
+    each_is_killed(attempts, &[module.as_fd()], |channel| {
+        let (control, artifact) = prepare_to_compile(channel, ONE_FILE);
         let _ = artifact.into_raw_fd();
         control.recv(&mut [0; 16]).unwrap();
         control
