@@ -7,8 +7,8 @@ use arbitrary::{Result, Unstructured};
 use gate_abi::trap::Trap;
 use gate_wire::container::{self, End, ProcessId, Role, Usage};
 use gate_wire::worker::{
-    self, Entry, Frame, Launch, Limits, Outcome, Personality, RefusalKind, SourceLine, Statistics, Tier,
-    Value,
+    self, Entry, Format, Frame, Job, Launch, Limits, Outcome, Personality, RefusalKind, Resume, SourceLine,
+    Statistics, Stops, Tier, Value,
 };
 use gate_wire::{DecodeError, MAX_MESSAGE_BYTES};
 
@@ -100,7 +100,11 @@ fn message(u: &mut Unstructured<'_>) -> Result<(Vec<u8>, usize)> {
     Ok(match u.int_in_range(0..=7)? {
         0 => encoded(&container_request(u)?),
         1 | 2 => encoded(&container_event(u)?),
-        3 | 4 => encoded(&worker::Request::Launch(Box::new(launch(u)?))),
+        3 => encoded(&worker::Request::Launch(Box::new(launch(u)?))),
+        4 => {
+            let (job, threads, memory_bytes) = (job(u)?, u.arbitrary()?, u.arbitrary()?);
+            encoded(&worker::Request::Job { job, threads, memory_bytes })
+        }
         _ => encoded(&worker_event(u)?),
     })
 }
@@ -167,34 +171,76 @@ fn launch(u: &mut Unstructured<'_>) -> Result<Launch> {
         },
         terminals: u.arbitrary()?,
         has_image: u.arbitrary()?,
+        stops: stops(u)?,
+        countdown: u.arbitrary()?,
+        resume: if u.arbitrary()? {
+            Some(Resume {
+                continuation_bytes: u.arbitrary()?,
+                memories: u.int_in_range(0..=100)?,
+                has_packets: u.arbitrary()?,
+            })
+        } else {
+            None
+        },
+    })
+}
+
+fn stops(u: &mut Unstructured<'_>) -> Result<Stops> {
+    Ok(*u.choose(&[Stops::None, Stops::Flag, Stops::Count])?)
+}
+
+fn job(u: &mut Unstructured<'_>) -> Result<Job> {
+    Ok(match u.int_in_range(0..=5)? {
+        0 => Job::Continue { tier: *u.choose(&Tier::ALL)?, stops: stops(u)? },
+        1 => Job::Snapshot {
+            format: *u.choose(&[Format::Native, Format::Upstream])?,
+            memories: u.int_in_range(0..=100)?,
+        },
+        2 => Job::Restore { memories: u.int_in_range(0..=100)?, memory_bytes: u.arbitrary()? },
+        3 => Job::Inspect { json: u.arbitrary()? },
+        4 => Job::Standalone,
+        _ => Job::Symbolize { artifact_bytes: u.arbitrary()?, places: u.arbitrary()? },
     })
 }
 
 fn worker_event(u: &mut Unstructured<'_>) -> Result<worker::Event> {
-    const KINDS: [RefusalKind; 6] = [
+    const KINDS: [RefusalKind; 11] = [
         RefusalKind::Invalid,
         RefusalKind::Feature,
         RefusalKind::Import,
         RefusalKind::Limit,
         RefusalKind::Entry,
         RefusalKind::Artifact,
+        RefusalKind::Snapshot,
+        RefusalKind::NoSnapshot,
+        RefusalKind::Damaged,
+        RefusalKind::Point,
+        RefusalKind::Form,
     ];
-    Ok(match u.int_in_range(0..=5)? {
+    Ok(match u.int_in_range(0..=8)? {
         0 => {
             let personality = *u.choose(&[Personality::Gate, Personality::Wasi])?;
-            worker::Event::Running { personality, load_micros: u.arbitrary()? }
+            worker::Event::Running { personality, load_micros: u.arbitrary()?, has_packets: u.arbitrary()? }
         }
         1 => worker::Event::Refused { kind: *u.choose(&KINDS)?, message: text(u)? },
         2 => worker::Event::Failed { message: text(u)? },
-        _ => {
-            let statistics = Statistics {
-                run_micros: u.arbitrary()?,
-                memory_peak_bytes: u.arbitrary()?,
-                output_bytes: u.arbitrary()?,
-                fs_bytes: u.arbitrary()?,
-            };
-            worker::Event::Finished { outcome: outcome(u)?, statistics }
-        }
+        3 => worker::Event::Done { bytes: u.arbitrary()? },
+        4 => worker::Event::Memories(u.arbitrary()?),
+        5 => worker::Event::Suspended {
+            statistics: statistics(u)?,
+            memories: u.int_in_range(0..=100)?,
+            has_packets: u.arbitrary()?,
+        },
+        _ => worker::Event::Finished { outcome: outcome(u)?, statistics: statistics(u)? },
+    })
+}
+
+fn statistics(u: &mut Unstructured<'_>) -> Result<Statistics> {
+    Ok(Statistics {
+        run_micros: u.arbitrary()?,
+        memory_peak_bytes: u.arbitrary()?,
+        output_bytes: u.arbitrary()?,
+        fs_bytes: u.arbitrary()?,
     })
 }
 

@@ -12,6 +12,8 @@ pub(crate) const HOST: u8 = 125;
 pub(crate) const REFUSED: u8 = 126;
 /// The module could not be read.
 pub(crate) const NO_MODULE: u8 = 127;
+/// Suspended: 128 + SIGQUIT.
+pub(crate) const SUSPENDED: u8 = 131;
 /// Trapped: 128 + SIGABRT.
 pub(crate) const TRAP: u8 = 134;
 /// Killed by something else: 128 + SIGKILL.
@@ -43,9 +45,11 @@ pub(crate) fn status(report: &Report, signal_number: Option<i32>, invoked: bool)
             Outcome::OutputLimit(_) => OUTPUT,
             Outcome::HostFailure(_) => HOST,
         },
+        Verdict::Suspended { .. } => SUSPENDED,
         Verdict::Refused { .. } => REFUSED,
         Verdict::Limit(Limit::CpuTime) => CPU_TIME,
         Verdict::Limit(Limit::WallTime) => WALL_TIME,
+        Verdict::Limit(Limit::Suspension) => KILLED,
         Verdict::Violation(_) => TRAP,
         Verdict::Crashed(crash) if crash.is_forbidden_call() => FORBIDDEN,
         Verdict::Crashed(_) => KILLED,

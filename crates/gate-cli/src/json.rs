@@ -14,12 +14,13 @@ use crate::session::Timings;
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
     /// `"halted"`: the entry function returned. `"terminated"`: the program called `proc_exit`. `"killed"`: it trapped,
-    /// reached a limit, or its process was ended. `"refused"`: it did not start. `"cancelled"`: by a signal to gate.
+    /// reached a limit, or its process was ended. `"suspended"`: it can be continued. `"refused"`: it did not start. `"cancelled"`: by a signal to gate.
     /// `"failed"`: the host could not run it.
     pub(crate) state: &'static str,
     /// The trap's name, or `"CPU_TIME"`, `"WALL_TIME"`, `"OUTPUT_LIMIT"`, `"OUT_OF_MEMORY"`, `"SIGNAL"`,
     /// `"FORBIDDEN_SYSTEM_CALL"`, `"ABI_VIOLATION"`, `"INVALID_MODULE"`, `"UNSUPPORTED_FEATURE"`, `"UNKNOWN_IMPORT"`,
-    /// `"LIMIT"`, `"ENTRY"`, `"COMPILER_CRASH"`.
+    /// `"LIMIT"`, `"ENTRY"`, `"COMPILER_CRASH"`, `"SUSPENSION"` (it did not stop), `"SNAPSHOT"` (it is damaged), `"FORMAT"`
+    /// (the program cannot be written down in the form asked for).
     pub(crate) cause: Option<&'static str>,
     /// What the program passed to `proc_exit`, or 0 or 1 for what its entry function returned.
     pub(crate) result: Option<u32>,
@@ -47,6 +48,12 @@ pub(crate) struct Document {
     pub(crate) module_sha256: Option<String>,
     /// Whether the compiled module was there already.
     pub(crate) cached: Option<bool>,
+    /// Where the program is that was suspended.
+    pub(crate) snapshot: Option<String>,
+    /// The size of that file, in bytes.
+    pub(crate) snapshot_bytes: Option<u64>,
+    /// How many processes the program has had.
+    pub(crate) processes: u32,
 }
 
 /// A number with its type.
@@ -123,6 +130,9 @@ impl Document {
             engine,
             module_sha256: timings.module_sha256.clone(),
             cached: timings.cached,
+            snapshot: None,
+            snapshot_bytes: None,
+            processes: timings.processes,
         }
     }
 
@@ -140,10 +150,12 @@ impl Document {
         document.message = message;
         document.times = times(timings, Some(report));
         document.resident_peak_bytes = report.usage.map(|usage| usage.max_resident_bytes);
-        if let Verdict::Ended { outcome, statistics } = &report.verdict {
+        if let Verdict::Ended { statistics, .. } | Verdict::Suspended { statistics, .. } = &report.verdict {
             document.memory_peak_bytes = Some(statistics.memory_peak_bytes);
             document.output_bytes = Some(statistics.output_bytes);
             document.fs_bytes = Some(statistics.fs_bytes);
+        }
+        if let Verdict::Ended { outcome, .. } = &report.verdict {
             match outcome {
                 Outcome::Returned(values) if invoked => {
                     document.results = Some(values.iter().map(result).collect());
@@ -197,9 +209,11 @@ impl State {
                 Outcome::OutputLimit(_) => killed("OUTPUT_LIMIT"),
                 Outcome::HostFailure(_) => plain("failed"),
             },
+            Verdict::Suspended { .. } => plain("suspended"),
             Verdict::Refused { kind, .. } => Self::refused(*kind),
             Verdict::Limit(Limit::CpuTime) => killed("CPU_TIME"),
             Verdict::Limit(Limit::WallTime) => killed("WALL_TIME"),
+            Verdict::Limit(Limit::Suspension) => killed("SUSPENSION"),
             Verdict::Violation(_) => killed("ABI_VIOLATION"),
             Verdict::Crashed(crash) if crash.is_forbidden_call() => killed("FORBIDDEN_SYSTEM_CALL"),
             Verdict::Crashed(crash) if crash.is_out_of_memory() => killed("OUT_OF_MEMORY"),
@@ -217,6 +231,8 @@ impl State {
             RefusalKind::Import => "UNKNOWN_IMPORT",
             RefusalKind::Limit => "LIMIT",
             RefusalKind::Entry => "ENTRY",
+            RefusalKind::Snapshot | RefusalKind::NoSnapshot | RefusalKind::Damaged => "SNAPSHOT",
+            RefusalKind::Point | RefusalKind::Form => "FORMAT",
             RefusalKind::Artifact => return Self { state: "failed", cause: None },
         };
         Self { state: "refused", cause: Some(cause) }
@@ -226,7 +242,7 @@ impl State {
 fn times(timings: &Timings, report: Option<&Report>) -> Times {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let statistics = report.and_then(|report| match &report.verdict {
-        Verdict::Ended { statistics, .. } => Some(statistics),
+        Verdict::Ended { statistics, .. } | Verdict::Suspended { statistics, .. } => Some(statistics),
         _ => None,
     });
     let usage = report.and_then(|report| report.usage);

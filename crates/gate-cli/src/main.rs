@@ -3,9 +3,13 @@
 //! **Invariant**: this process holds what its user owns, so it never looks at a module beyond its hash and size. All else
 //! happens in a container of the `gate-runtime` program.
 
+mod better;
 mod directories;
 mod exit;
+mod failure;
 mod json;
+mod keeping;
+mod lives;
 mod module;
 mod options;
 mod progress;
@@ -14,6 +18,7 @@ mod runtime;
 mod session;
 mod signals;
 mod text;
+mod workshop;
 
 use std::process::ExitCode;
 

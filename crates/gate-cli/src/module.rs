@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use gate_runtime::Sealed;
 use gate_sandbox::memfd::{self, Seals};
 use gate_store::{CopyError, ModuleHash};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -25,6 +26,26 @@ pub(crate) struct Module {
     pub(crate) hash: ModuleHash,
     /// Its size.
     pub(crate) bytes: u64,
+}
+
+impl Module {
+    /// One that was made in a container.
+    pub(crate) fn of(made: Sealed) -> anyhow::Result<Self> {
+        let mut file = File::from(made.file);
+        let (hash, bytes) = gate_store::hash_and_copy(&mut (&mut file).take(made.bytes), &mut io::sink())?;
+        Ok(Self { file: file.into(), hash, bytes })
+    }
+
+    /// Whether it may be a snapshot. Whoever reads it finds out.
+    pub(crate) fn may_be_snapshot(&self) -> io::Result<bool> {
+        // The name of the section that every snapshot has, and before its code.
+        const NAME: &[u8] = b"gate.snapshot";
+        const BYTES: usize = 4 << 20;
+        let mapped = memfd::map(&self.file).map_err(io::Error::other)?;
+        let start = mapped.as_ref();
+        let start = start.get(..BYTES).unwrap_or(start);
+        Ok(memchr::memmem::find(start, NAME).is_some())
+    }
 }
 
 /// Why a module could not be read.

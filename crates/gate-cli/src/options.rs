@@ -29,6 +29,7 @@ Exit status:
     126  the module was refused: invalid, or needs what is not accepted, or over a limit
     127  the module could not be read
     130  interrupted by SIGINT (129: SIGHUP, 143: SIGTERM)
+    131  the program was suspended: its snapshot can be run
     134  the program trapped, or broke the packet protocol
     137  the program's process was killed by something else
     152  the program was ended at its limit of processor time
@@ -47,7 +48,8 @@ Examples:
   gate run hello.wasm
   gate run --dir data::/data --env LANG=C tool.wasm /data/input.txt < query.txt
   gate run --cpu-time 2s --wall-time 5s --memory 64MiB --output-limit 1MiB stranger.wasm
-  gate run --invoke add math.wat 2 3";
+  gate run --invoke add math.wat 2 3
+  gate run --suspend-after 10s --snapshot half-done.wasm long.wasm; gate run half-done.wasm";
 
 /// Run a program to its end.
 ///
@@ -55,6 +57,10 @@ Examples:
 /// or Gate's own functions. It runs in a container: a process of its own, without access to files, network, other
 /// processes, or most system calls. It sees its arguments, the environment given here, standard input, output and
 /// error, and copies of the directories given here.
+///
+/// It can be stopped at any moment and continued later, elsewhere, any number of times: Ctrl-\ (SIGQUIT) or --suspend-after
+/// write it to a file, which is a module again. MODULE can be such a snapshot: then its program goes on where it was, with
+/// the arguments, environment and files that it has.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_STATUS, override_usage = "gate run [OPTIONS] MODULE [ARGS]...")]
 pub(crate) struct RunOptions {
@@ -117,7 +123,7 @@ pub(crate) struct RunOptions {
     pub(crate) compile_memory: u64,
 
     /// How the program is compiled and run
-    #[arg(long, value_enum, default_value_t = Engine::Cranelift, help_heading = "Engine")]
+    #[arg(long, value_enum, default_value_t = Engine::Auto, help_heading = "Engine")]
     pub(crate) engine: Engine,
 
     /// Where compiled modules are kept
@@ -153,6 +159,27 @@ pub(crate) struct RunOptions {
     #[arg(long, help_heading = "Isolation")]
     pub(crate) no_store_bypass: bool,
 
+    /// Suspend the program when it has run for TIME, and write it to a file
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Suspension")]
+    pub(crate) suspend_after: Option<Duration>,
+
+    /// Stop the program at every Nth stop point, write it down, and continue it in a new process from what was written
+    ///
+    /// For testing: the program prints what it prints undisturbed, as long as it does not look at the clock. Stop points are
+    /// loops, calls, and functions of the host that wait for something. There are millions in a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Suspension")]
+    pub(crate) suspend_every: Option<u64>,
+
+    /// Where to write the program when it is suspended [default: beside where you are, named after the module]
+    ///
+    /// An existing file is replaced. Without this option, one that exists is not.
+    #[arg(long, value_name = "FILE", help_heading = "Suspension")]
+    pub(crate) snapshot: Option<PathBuf>,
+
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = SnapshotFormat::Native, help_heading = "Suspension")]
+    pub(crate) format: SnapshotFormat,
+
     /// Write a machine-readable verdict to standard error: one line of JSON
     #[arg(long, help_heading = "Reports")]
     pub(crate) json: bool,
@@ -177,6 +204,8 @@ impl RunOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
+    /// The baseline compiler, until the optimizing compiler has finished in the background
+    Auto,
     /// The optimizing compiler
     Cranelift,
     /// The baseline compiler: compiles faster, runs slower, lacks some features
@@ -185,12 +214,42 @@ pub(crate) enum Engine {
     Pulley,
 }
 
-impl From<Engine> for Tier {
-    fn from(engine: Engine) -> Self {
-        match engine {
-            Engine::Cranelift => Self::Cranelift,
-            Engine::Winch => Self::Winch,
-            Engine::Pulley => Self::Pulley,
+impl Engine {
+    /// The name used on command lines.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cranelift => Tier::Cranelift.name(),
+            Self::Winch => Tier::Winch.name(),
+            Self::Pulley => Tier::Pulley.name(),
+        }
+    }
+
+    /// The one that the program is to end up in.
+    pub(crate) fn best(self) -> Tier {
+        match self {
+            Self::Auto | Self::Cranelift => Tier::Cranelift,
+            Self::Winch => Tier::Winch,
+            Self::Pulley => Tier::Pulley,
+        }
+    }
+}
+
+/// The forms of snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotFormat {
+    /// Every program, stopped anywhere
+    Native,
+    /// That of the existing system of this name: only programs of its subset of WebAssembly. The program runs on to a point
+    /// where that form can express it
+    Upstream,
+}
+
+impl From<SnapshotFormat> for gate_runtime::Format {
+    fn from(format: SnapshotFormat) -> Self {
+        match format {
+            SnapshotFormat::Native => Self::Native,
+            SnapshotFormat::Upstream => Self::Upstream,
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn sentence(report: &Report, options: &RunOptions) -> Option<String> 
             "the program was ended at its limit of {} of processor time (--cpu-time)",
             options.cpu_time.map_or_else(String::new, |time| humantime::format_duration(time).to_string())
         ),
+        Verdict::Limit(Limit::Suspension) => {
+            "the program was ended because it did not stop when it was asked to".to_owned()
+        }
+        // Whoever has kept it says where.
+        Verdict::Suspended { .. } => return None,
         Verdict::Limit(Limit::WallTime) => format!(
             "the program was ended at its limit of {} (--wall-time)",
             options.wall_time.map_or_else(String::new, |time| humantime::format_duration(time).to_string())
@@ -51,6 +56,12 @@ pub(crate) fn refusal(kind: RefusalKind, message: &str) -> String {
         RefusalKind::Limit => format!("over a limit: {message}"),
         RefusalKind::Entry => format!("nothing to run: {message}"),
         RefusalKind::Artifact => format!("cannot use the compiled module: {message}"),
+        RefusalKind::Snapshot => format!("the file is a snapshot: {message}"),
+        RefusalKind::NoSnapshot => format!("the file is not a snapshot: {message}"),
+        RefusalKind::Damaged => format!("the snapshot was refused: {message}"),
+        RefusalKind::Point | RefusalKind::Form => {
+            format!("the program cannot be written down in that form: {message}")
+        }
     }
 }
 

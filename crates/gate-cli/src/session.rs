@@ -1,26 +1,25 @@
 //! `gate run`, from its options to its exit status.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gate_runtime::{
-    Artifact, Compilation, CompileLimits, Compiled, Container, ContainerError, ContainerOptions, Entry,
-    Given, Launch, Limits, Outcome, Readiness, RefusalKind, Report, Tier, Verdict, Watch,
+    Container, ContainerError, ContainerOptions, Entry, Launch, Limits, Outcome, Readiness, RefusalKind,
+    Report, Stops, Verdict, Watch,
 };
-use gate_store::{Cache, Key, Lookup, Miss};
 
 use crate::directories::{self, Image};
-use crate::json::{Document, State};
+use crate::failure::{Failure, lost};
+use crate::json::Document;
+use crate::lives::{self, Ended};
 use crate::module::{self, Module, Unreadable};
 use crate::options::RunOptions;
-use crate::progress::{self, Progress};
 use crate::signals::Signals;
+use crate::workshop::{Workshop, compile_threads};
 use crate::{exit, report, runtime, text};
 
 /// When what was done.
@@ -32,33 +31,10 @@ pub(crate) struct Timings {
     pub(crate) compile: Option<Duration>,
     pub(crate) module_sha256: Option<String>,
     pub(crate) cached: Option<bool>,
-}
-
-/// A run that ended before there was a program.
-struct Failure {
-    state: State,
-    status: u8,
-    message: String,
-}
-
-impl Failure {
-    fn failed(status: u8, message: String) -> Self {
-        Self { state: State { state: "failed", cause: None }, status, message }
-    }
-
-    fn host(error: &anyhow::Error) -> Self {
-        Self::failed(exit::HOST, format!("{error:#}"))
-    }
-
-    fn refused(kind: RefusalKind, message: String) -> Self {
-        Self { state: State::refused(kind), status: exit::REFUSED, message }
-    }
-
-    fn cancelled(signals: &Signals) -> Self {
-        let status = signals.caught().map_or(exit::HOST, exit::signal);
-        let state = State { state: "cancelled", cause: None };
-        Self { state, status, message: "interrupted".to_owned() }
-    }
+    /// How many processes the program has had.
+    pub(crate) processes: u32,
+    /// The user has been told that there is no cache.
+    pub(crate) warned: bool,
 }
 
 /// Runs the command.
@@ -70,21 +46,29 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
         compile: None,
         module_sha256: None,
         cached: None,
+        processes: 0,
+        warned: false,
     };
-    let engine = Tier::from(options.engine).name();
+    let engine = options.engine.name();
     let result = Signals::catch()
         .context("cannot catch signals")
         .map_err(|error| Failure::host(&error))
         .and_then(|signals| Ok((execute(options, &signals, &mut timings)?, signals)));
     let (status, message, backtrace, document) = match result {
-        Ok((report, signals)) => {
+        Ok((Ended { report, snapshot }, signals)) => {
             let invoked = options.invoke.is_some();
             let status = exit::status(&report, signals.caught(), invoked);
             let (status, message) = match print_results(&report, invoked) {
                 Ok(()) => (status, report::sentence(&report, options)),
                 Err(error) => (exit::HOST, Some(format!("cannot write the results: {error}"))),
             };
-            let document = Document::of(&report, status, invoked, message.clone(), engine, &timings);
+            let message = match &snapshot {
+                Some(kept) => Some(kept.sentence(&report)),
+                None => message,
+            };
+            let mut document = Document::of(&report, status, invoked, message.clone(), engine, &timings);
+            document.snapshot = snapshot.as_ref().map(|kept| text::escaped(&kept.file.display().to_string()));
+            document.snapshot_bytes = snapshot.as_ref().map(|kept| kept.bytes);
             if options.verbose {
                 show_times(&report, &timings);
             }
@@ -108,7 +92,7 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
 }
 
 /// Does all that needs a container.
-fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Result<Report, Failure> {
+fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Result<Ended, Failure> {
     let program = runtime::find().map_err(|error| Failure::host(&error))?;
     let mut container = Container::start(&container_options(options, program))
         .map_err(|error| Failure::host(&error.into()))?;
@@ -120,7 +104,7 @@ fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Re
     let image = directories::image(&options.dir)
         .map_err(|error| Failure::failed(exit::NO_MODULE, format!("{error:#}")))?;
 
-    let mut watch = Watch { cancel: Some(signals.descriptor()), tick: None };
+    let mut watch = Watch { cancel: Some(signals.descriptor()), suspend: None, tick: None };
     let readiness = container.wait_ready(&mut watch).map_err(|error| {
         let hint = matches!(error, ContainerError::Create { .. }) && !options.no_namespaces;
         let mut failure = lost(error, signals);
@@ -136,19 +120,11 @@ fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Re
         show_layers(&readiness);
     }
     let launch = launch(options, image.as_ref())?;
-    let mut workshop = Workshop { options, signals, container, readiness, timings };
-    let mut artifact = workshop.artifact(&module, true)?;
-    let mut report = workshop.run(launch.clone(), &artifact, image.as_ref())?;
-    if matches!(report.verdict, Verdict::Refused { kind: RefusalKind::Artifact, .. }) {
-        // Made by another build that has the same fingerprint: should not happen, and costs one compilation.
-        artifact = workshop.artifact(&module, false)?;
-        report =
-            workshop.run(Launch { artifact_bytes: artifact.bytes, ..launch }, &artifact, image.as_ref())?;
-    }
-    Ok(report)
+    let workshop = Workshop { options, signals, container, readiness, timings };
+    lives::run(workshop, module, launch, image.as_ref())
 }
 
-fn container_options(options: &RunOptions, program: std::path::PathBuf) -> ContainerOptions {
+pub(crate) fn container_options(options: &RunOptions, program: std::path::PathBuf) -> ContainerOptions {
     let most = options.compile_memory.max(options.memory.saturating_add(options.fs_size));
     let threads = u64::from(compile_threads());
     ContainerOptions {
@@ -163,21 +139,6 @@ fn container_options(options: &RunOptions, program: std::path::PathBuf) -> Conta
         cpu_thousandths: Some(threads * 1000),
         many: false,
         no_store_bypass: options.no_store_bypass,
-    }
-}
-
-fn compile_threads() -> u32 {
-    std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)).min(16)
-}
-
-fn lost(error: ContainerError, signals: &Signals) -> Failure {
-    match error {
-        ContainerError::Cancelled => Failure::cancelled(signals),
-        error => {
-            let mut failure = Failure::host(&error.into());
-            failure.message = text::escaped(&failure.message);
-            failure
-        }
     }
 }
 
@@ -215,7 +176,7 @@ fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure
     let environment =
         options.env.iter().map(environment_string).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let launch = Launch {
-        tier: options.engine.into(),
+        tier: options.engine.best(),
         artifact_bytes: 0,
         arguments,
         environment,
@@ -234,6 +195,9 @@ fn launch(options: &RunOptions, image: Option<&Image>) -> Result<Launch, Failure
             std::io::stderr().is_terminal(),
         ],
         has_image: image.is_some(),
+        stops: if options.suspend_every.is_some() { Stops::Count } else { Stops::Flag },
+        countdown: options.suspend_every,
+        resume: None,
     };
     if launch.fits() {
         Ok(launch)
@@ -256,157 +220,6 @@ fn environment_string(argument: &OsString) -> Result<Vec<u8>, String> {
                 Err(format!("--env {}: gate has no variable of that name to pass on", text::name(argument)))
             }
         },
-    }
-}
-
-/// Everything that is needed again and again.
-struct Workshop<'a> {
-    options: &'a RunOptions,
-    signals: &'a Signals,
-    container: Container,
-    readiness: Readiness,
-    timings: &'a mut Timings,
-}
-
-impl Workshop<'_> {
-    /// The module compiled: from the cache if it is there and `look` says so.
-    fn artifact(&mut self, module: &Module, look: bool) -> Result<Artifact, Failure> {
-        let tier = Tier::from(self.options.engine);
-        let engine = [&self.readiness.fingerprint, tier.name().as_bytes()].concat();
-        let key = Key::new(&module.hash, &engine);
-        let cache = self.cache();
-        self.timings.cached = Some(false);
-        if let Some(cache) = cache.as_ref().filter(|_| look) {
-            match cache.get(&key) {
-                Lookup::Hit(artifact) => {
-                    self.timings.cached = Some(true);
-                    return Ok(Artifact { file: artifact.file.into(), bytes: artifact.artifact_bytes });
-                }
-                Lookup::Miss(Miss::Absent) => {}
-                Lookup::Miss(miss) => self.note(&format!("compiling again: {miss}")),
-            }
-        }
-        let compiled = self.compile(module, tier)?;
-        self.timings.compile = Some(compiled.validate_time + compiled.compile_time);
-        if let Some(cache) = cache {
-            self.keep(&cache, &key, &compiled.artifact);
-        }
-        Ok(compiled.artifact)
-    }
-
-    /// The cache, unless it is switched off or there can be none.
-    fn cache(&mut self) -> Option<Cache> {
-        if self.options.no_cache {
-            return None;
-        }
-        let Some(directory) = self.options.cache_dir.clone().or_else(gate_store::default_dir) else {
-            self.warn("compiled modules are not kept: neither XDG_CACHE_HOME nor HOME is set");
-            return None;
-        };
-        match Cache::open(&directory, self.options.cache_size) {
-            Ok(cache) => Some(cache),
-            Err(error) => {
-                self.warn(&format!("compiled modules are not kept: {:#}", anyhow::Error::from(error)));
-                None
-            }
-        }
-    }
-
-    fn keep(&mut self, cache: &Cache, key: &Key, artifact: &Artifact) {
-        let file = artifact.file.try_clone().map(File::from);
-        let result = file.context("cannot read it").and_then(|mut file| {
-            std::io::Seek::rewind(&mut file)?;
-            Ok(cache.put(key, &mut file)?)
-        });
-        match result {
-            Ok(stored) => {
-                if let Err(error) = stored.evicted {
-                    self.note(&format!("cannot make room in the cache: {:#}", anyhow::Error::from(error)));
-                }
-            }
-            Err(error) => self.warn(&format!("the compiled module is not kept: {error:#}")),
-        }
-    }
-
-    fn compile(&mut self, module: &Module, tier: Tier) -> Result<Compiled, Failure> {
-        let limits = CompileLimits {
-            time: self.options.compile_time,
-            threads: compile_threads(),
-            memory_bytes: self.options.compile_memory,
-        };
-        let name = text::name(self.options.module());
-        let mut progress = Progress::new(format!("compiling {name}, {}", text::bytes(module.bytes)));
-        let mut tick = || progress.tick();
-        let mut watch =
-            Watch { cancel: Some(self.signals.descriptor()), tick: Some((progress::PERIOD, &mut tick)) };
-        let result = gate_runtime::compile(&mut self.container, &module.file, tier, &limits, &mut watch);
-        drop(progress);
-        match result.map_err(|error| lost(error, self.signals))? {
-            Compilation::Done(compiled) => Ok(compiled),
-            Compilation::Refused { kind, message } => {
-                Err(Failure::refused(kind, report::refusal(kind, &message)))
-            }
-            Compilation::TimeLimit => Err(Failure::refused(
-                RefusalKind::Limit,
-                format!(
-                    "compiling module {name} takes more than {} (--compile-time)",
-                    humantime::format_duration(self.options.compile_time)
-                ),
-            )),
-            Compilation::Crashed(crash) if crash.is_out_of_memory() => Err(Failure::refused(
-                RefusalKind::Limit,
-                format!(
-                    "compiling module {name} takes more than {} of memory (--compile-memory)",
-                    text::bytes(self.options.compile_memory)
-                ),
-            )),
-            Compilation::Crashed(crash) => Err(Failure {
-                state: State { state: "refused", cause: Some("COMPILER_CRASH") },
-                status: exit::REFUSED,
-                message: format!("compiling module {name} failed: the compiler's process was {crash}"),
-            }),
-            Compilation::Failed { message } => {
-                Err(Failure::host(&anyhow::anyhow!("cannot compile: {}", text::escaped(&message))))
-            }
-            Compilation::Cancelled => Err(Failure::cancelled(self.signals)),
-        }
-    }
-
-    fn run(&mut self, launch: Launch, artifact: &Artifact, image: Option<&Image>) -> Result<Report, Failure> {
-        let launch = Launch { artifact_bytes: artifact.bytes, ..launch };
-        let nothing;
-        let stdin = std::io::stdin();
-        let stdin: BorrowedFd<'_> = if module::is_stdin(self.options.module()) {
-            // The module came from there.
-            nothing = File::open("/dev/null")
-                .context("cannot open /dev/null")
-                .map_err(|error| Failure::host(&error))?;
-            nothing.as_fd()
-        } else {
-            stdin.as_fd()
-        };
-        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-        let mut watch = Watch { cancel: Some(self.signals.descriptor()), tick: None };
-        let given = Given {
-            artifact: artifact.file.as_fd(),
-            streams: [stdin, stdout.as_fd(), stderr.as_fd()],
-            image: image.map(|image| image.file.as_fd()),
-            wall_time: self.options.wall_time,
-        };
-        gate_runtime::run(&mut self.container, launch, &given, &mut watch)
-            .map_err(|error| lost(error, self.signals))
-    }
-
-    /// Something that the user should know: the run goes on, but not as well as it could.
-    fn warn(&mut self, message: &str) {
-        let _ = std::io::stderr().write_all(format!("gate: warning: {message}\n").as_bytes());
-    }
-
-    /// Something that only those want to know who want to know everything.
-    fn note(&self, message: &str) {
-        if self.options.verbose {
-            let _ = std::io::stderr().write_all(format!("gate: {message}\n").as_bytes());
-        }
     }
 }
 
@@ -444,7 +257,7 @@ fn show_times(report: &Report, timings: &Timings) {
         lines.push_str("gate: compiled module was in the cache\n");
     }
     lines.push_str(&show("loading", report.load_time));
-    if let Verdict::Ended { statistics, .. } = &report.verdict {
+    if let Verdict::Ended { statistics, .. } | Verdict::Suspended { statistics, .. } = &report.verdict {
         lines.push_str(&show("running", Some(Duration::from_micros(statistics.run_micros))));
         lines.push_str(&format!(
             "gate: linear memory {}, output {}, files {}\n",

@@ -21,6 +21,7 @@
 //! **Invariant**: no I/O; nothing here allocates more than one packet and 256 names of services, whatever the input.
 #![forbid(unsafe_code)]
 
+pub mod buffers;
 pub mod directory;
 pub mod discovery;
 pub mod encode;

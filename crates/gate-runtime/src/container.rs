@@ -70,6 +70,9 @@ pub enum ContainerError {
     /// A wait failed.
     #[error("cannot wait for the container")]
     Wait { source: io::Error },
+    /// No more files, or no memory for them.
+    #[error("cannot make a file in memory")]
+    File { source: io::Error },
     /// Whoever waits for it wants an end.
     #[error("cancelled")]
     Cancelled,
@@ -121,6 +124,11 @@ impl Process {
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// Tells it to stop the program that it runs. An error means that it has ended.
+    pub(crate) fn ask_to_stop(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::USR1);
     }
 
     /// Where it talks to us.

@@ -7,7 +7,11 @@
 //!                          refused, failed, crashed, limit, …     └▶ Report without usage
 //! ```
 //!
-//! Only [`Instance::advance`] and [`Instance::cancel`] change the state; neither waits. A loop waits until
+//! [`Instance::suspend`] asks a program to stop, by a signal that is sent again and again until there is a verdict: one that
+//! comes just before the process begins to wait for something would not be noticed. A program that does not stop in
+//! time is ended.
+//!
+//! Only [`Instance::advance`], [`Instance::suspend`] and [`Instance::cancel`] change the state; neither waits. A loop waits until
 //! [`Container::descriptor`], one of [`Instance::interests`] or [`Instance::deadline`] is due, calls
 //! [`Container::pump`], and then `advance` of the instances concerned: those whose descriptor was ready, and, if the
 //! container's was, those that [`Instance::has_ended`].
@@ -17,12 +21,14 @@ use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::ChannelError;
 use gate_wire::container::{End, Role, Usage};
-use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request};
+use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request, Resume};
 use rustix::event::PollFlags;
 
 use crate::container::{Container, ContainerError, Heard, Process};
+use crate::job::Sealed;
 use crate::packets::Packets;
 use crate::run::{Crash, Given, Limit, Report, Verdict};
+use crate::suspended::Suspended;
 use crate::watch::Watch;
 
 /// `SIGXCPU`: what the processor timer of a worker sends. The same number on all architectures that there are filters
@@ -31,6 +37,11 @@ const SIGXCPU: i32 = 24;
 
 /// How long a process may take to end after its last message. It has nothing left to do, and is killed otherwise.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a program may take to stop. It takes less than a millisecond, except in calls that work on much memory, and on
+/// machines that have other things to do.
+const SUSPEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is asked.
+const SUSPEND_PERIOD: Duration = Duration::from_millis(1);
 /// How long a process may take to end after it was killed.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -45,7 +56,26 @@ pub struct Instance {
     load_time: Option<Duration>,
     /// It has closed its socket.
     silent: bool,
+    suspending: Option<Suspending>,
     state: State,
+}
+
+/// A program that was asked to stop.
+#[derive(Clone, Copy, Debug)]
+struct Suspending {
+    /// When it is asked again.
+    next: Instant,
+    /// When it is ended.
+    deadline: Instant,
+}
+
+/// A program that continues.
+#[derive(Debug)]
+pub struct Continued {
+    /// The program.
+    pub suspended: Suspended,
+    /// The code that continues it, for the artifact that it is launched with.
+    pub continuation: Option<Sealed>,
 }
 
 #[derive(Debug)]
@@ -67,8 +97,9 @@ struct Ending {
 }
 
 impl Instance {
-    /// Launches the program whose artifact is in the first `launch.artifact_bytes` bytes of `given.artifact`. Waits
-    /// until its process is forked, not for anything that it does.
+    /// Launches the program whose artifact is in the first `launch.artifact_bytes` bytes of `given.artifact`. It starts, or
+    /// continues as `continued` says, instead of `launch.resume`. Waits until its process is forked, not for anything that
+    /// it does.
     ///
     /// # Errors
     /// [`ContainerError::Fork`] when there can be no more processes; others when the container is lost.
@@ -77,15 +108,23 @@ impl Instance {
     /// When `launch` is larger than a message can be: see [`Launch`].
     pub fn launch(
         container: &mut Container,
-        launch: Launch,
+        mut launch: Launch,
         given: &Given<'_>,
+        continued: Option<Continued>,
         watch: &mut Watch<'_>,
     ) -> Result<Self, ContainerError> {
+        launch.resume = continued.as_ref().map(Continued::resume);
         let process = container.start_process(Role::Program, watch)?;
         let launched = Instant::now();
         let mut descriptors = vec![given.artifact];
         descriptors.extend(given.streams);
-        descriptors.extend(given.image);
+        descriptors.extend(given.image.filter(|_| launch.has_image));
+        if let Some(Continued { suspended, continuation }) = &continued {
+            descriptors.push(suspended.state.file.as_fd());
+            descriptors.extend(continuation.iter().map(|continuation| continuation.file.as_fd()));
+            descriptors.extend(suspended.packets.iter().map(|(_, theirs)| theirs.as_fd()));
+            descriptors.extend(suspended.memories());
+        }
         let request = Request::Launch(Box::new(launch)).encode().expect("the caller has checked the sizes");
         match process.socket().send(&request, &descriptors) {
             // A process that has closed its socket has ended, and how will be known.
@@ -96,10 +135,11 @@ impl Instance {
             process,
             launched,
             deadline: given.wall_time.and_then(|time| launched.checked_add(time)),
-            packets: None,
+            packets: continued.and_then(|continued| continued.suspended.packets).map(|(packets, _)| packets),
             personality: None,
             load_time: None,
             silent: false,
+            suspending: None,
             state: State::Alive,
         })
     }
@@ -134,7 +174,10 @@ impl Instance {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Alive => self.deadline,
+            State::Alive => {
+                let next = self.suspending.map(|suspending| suspending.next);
+                [self.deadline, next].into_iter().flatten().min()
+            }
             State::Ending(ending) => Some(ending.deadline),
             State::Reported => None,
         }
@@ -170,6 +213,17 @@ impl Instance {
         Ok(self.report(usage))
     }
 
+    /// Asks the program to stop: the verdict will be [`Verdict::Suspended`], unless another comes first. Too late after the
+    /// verdict.
+    pub fn suspend(&mut self) {
+        if matches!(self.state, State::Alive) && self.suspending.is_none() {
+            let now = Instant::now();
+            self.suspending =
+                Some(Suspending { next: now + SUSPEND_PERIOD, deadline: now + SUSPEND_TIMEOUT });
+            self.process.ask_to_stop();
+        }
+    }
+
     /// Ends the program, whose report follows as soon as its process has ended. Too late after the verdict.
     ///
     /// # Errors
@@ -203,6 +257,15 @@ impl Instance {
             };
             return Ok(Some((verdict, false)));
         }
+        if let Some(suspending) = &mut self.suspending
+            && now >= suspending.next
+        {
+            if now >= suspending.deadline {
+                return Ok(Some((Verdict::Limit(Limit::Suspension), true)));
+            }
+            suspending.next = now + SUSPEND_PERIOD;
+            self.process.ask_to_stop();
+        }
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         Ok(late.then_some((Verdict::Limit(Limit::WallTime), true)))
     }
@@ -231,12 +294,27 @@ impl Instance {
             };
             let Ok(event) = Event::decode(bytes, descriptors.len()) else { return nonsense() };
             match event {
-                Event::Running { personality, load_micros } => {
-                    if self.personality.replace(personality).is_some() {
+                Event::Running { personality, load_micros, has_packets } => {
+                    if self.personality.replace(personality).is_some()
+                        || has_packets && self.packets.is_some()
+                    {
                         return nonsense();
                     }
                     self.load_time = Some(Duration::from_micros(load_micros));
-                    self.packets = descriptors.pop().map(Packets::new);
+                    if has_packets {
+                        self.packets = descriptors.pop().map(Packets::new);
+                    }
+                }
+                Event::Suspended { statistics, has_packets, .. } => {
+                    if !self.has_started() {
+                        return nonsense();
+                    }
+                    return match Suspended::take(descriptors, has_packets, self.packets.take()) {
+                        Some(suspended) => {
+                            last(Verdict::Suspended { suspended: Box::new(suspended), statistics })
+                        }
+                        None => nonsense(),
+                    };
                 }
                 Event::Finished { outcome, statistics } => {
                     return last(Verdict::Ended { outcome, statistics });
@@ -247,7 +325,9 @@ impl Instance {
                 }
                 Event::Refused { kind, message } => return last(Verdict::Refused { kind, message }),
                 Event::Failed { message } => return last(Verdict::Failed { message }),
-                Event::Compiled { .. } => return nonsense(),
+                Event::Compiled { .. } | Event::Done { .. } | Event::Memories(_) | Event::Symbols(_) => {
+                    return nonsense();
+                }
             }
         }
     }
@@ -275,6 +355,16 @@ impl Instance {
                 Some(Report { verdict, usage, wall_time, personality, load_time })
             }
             State::Alive | State::Reported => None,
+        }
+    }
+}
+
+impl Continued {
+    fn resume(&self) -> Resume {
+        Resume {
+            continuation_bytes: self.continuation.as_ref().map(|continuation| continuation.bytes),
+            memories: u32::try_from(self.suspended.memories.len()).unwrap_or(u32::MAX),
+            has_packets: self.suspended.packets.is_some(),
         }
     }
 }

@@ -17,17 +17,22 @@
 mod compile;
 mod container;
 mod instance;
+mod job;
 mod packets;
 mod run;
+mod suspended;
 mod watch;
 
-pub use compile::{Artifact, Compilation, CompileLimits, Compiled, compile};
+pub use compile::{Compiled, compile};
 pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
-pub use instance::Instance;
+pub use instance::{Continued, Instance};
+pub use job::{JobLimits, Sealed, Undone};
 pub use run::{Crash, Given, Limit, Report, Verdict, run};
+pub use suspended::{Restoration, Restored, Suspended, inspect, restore, standalone, symbolize};
 pub use watch::Watch;
 
 pub use gate_wire::container::Usage;
 pub use gate_wire::worker::{
-    Entry, Frame, Launch, Limits, Outcome, Personality, RefusalKind, SourceLine, Statistics, Tier, Value,
+    Entry, Format, Frame, Launch, Limits, Outcome, Personality, RefusalKind, SourceLine, Statistics, Stops,
+    Tier, Value,
 };

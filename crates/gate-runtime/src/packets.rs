@@ -3,10 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use gate_packet::Violation;
+use gate_packet::buffers::{Buffers, ServiceBuffer};
 use gate_packet::directory::NoServices;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 /// How much is read from a program at once.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -36,6 +37,44 @@ impl Packets {
             handled: 0,
             output: Vec::new(),
             closed: false,
+        }
+    }
+
+    /// The packets of a program that is restored, and the end of the stream that it gets; `None` if the buffers are not those of
+    /// any program.
+    pub(crate) fn restore(buffers: &Buffers) -> std::io::Result<Option<(Self, OwnedFd)>> {
+        let Ok(services) = NoServices::restore(buffers.services.iter().map(|service| &*service.name)) else {
+            return Ok(None);
+        };
+        let (socket, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        let mut output = buffers.input.clone();
+        // What it had discovered may be different here.
+        services.directory().notify(&mut output);
+        let input = buffers.output.clone();
+        Ok(Some((Self { socket, services, input, handled: 0, output, closed: false }, theirs)))
+    }
+
+    /// All that is on the way, in a program that has stopped and whose end of the stream is `theirs`. It stays on the way.
+    pub(crate) fn gather(&mut self, theirs: &OwnedFd) -> Buffers {
+        let mut input = received(theirs);
+        input.append(&mut self.output);
+        self.output = input;
+        self.input.drain(..self.handled);
+        self.handled = 0;
+        self.input.append(&mut received(&self.socket));
+        let service = |service: &gate_packet::directory::Service| ServiceBuffer {
+            name: service.name.clone(),
+            snapshot: Vec::new(),
+        };
+        Buffers {
+            services: self.services.directory().services().iter().map(service).collect(),
+            input: self.output.clone(),
+            output: [self.services.partial(), &self.input].concat(),
         }
     }
 
@@ -95,6 +134,20 @@ impl Packets {
                     return Ok(());
                 }
             }
+        }
+    }
+}
+
+/// What can be received without waiting. A program that floods its end cannot make this long: nobody else writes meanwhile.
+fn received(socket: &OwnedFd) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; CHUNK_BYTES];
+    loop {
+        match rustix::net::recv(socket, &mut chunk, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return bytes,
+            Ok((count, _)) => bytes.extend_from_slice(&chunk[..count]),
+            Err(Errno::INTR) => {}
+            Err(_) => return bytes,
         }
     }
 }

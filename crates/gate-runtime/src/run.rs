@@ -10,7 +10,8 @@ use gate_wire::worker::{Launch, Outcome, Personality, RefusalKind, Statistics};
 use rustix::event::PollFlags;
 
 use crate::container::{Container, ContainerError};
-use crate::instance::Instance;
+use crate::instance::{Continued, Instance};
+use crate::suspended::Suspended;
 use crate::watch::{Watch, Woken};
 
 /// `SIGSYS`: what the system call filter sends.
@@ -23,6 +24,8 @@ pub enum Limit {
     CpuTime,
     /// The time since its launch.
     WallTime,
+    /// The time to stop once it was asked to.
+    Suspension,
 }
 
 /// A process that ended without a word.
@@ -70,6 +73,13 @@ pub enum Verdict {
     Ended {
         /// How.
         outcome: Outcome,
+        /// What it used, as its process says.
+        statistics: Statistics,
+    },
+    /// It has stopped, and can be continued.
+    Suspended {
+        /// What there is of it.
+        suspended: Box<Suspended>,
         /// What it used, as its process says.
         statistics: Statistics,
     },
@@ -121,9 +131,11 @@ pub struct Given<'a> {
     pub image: Option<BorrowedFd<'a>>,
     /// The most time that it may take from its launch on.
     pub wall_time: Option<Duration>,
+    /// When it is asked to stop, from its launch on.
+    pub suspend_after: Option<Duration>,
 }
 
-/// Runs a program to its end.
+/// Runs a program, new or `continued`, to its end or until it stops.
 ///
 /// # Errors
 /// [`ContainerError`] when the container is lost.
@@ -134,9 +146,13 @@ pub fn run(
     container: &mut Container,
     launch: Launch,
     given: &Given<'_>,
+    continued: Option<Continued>,
     watch: &mut Watch<'_>,
 ) -> Result<Report, ContainerError> {
-    let mut instance = Instance::launch(container, launch, given, watch)?;
+    let mut instance = Instance::launch(container, launch, given, continued, watch)?;
+    let launched = Instant::now();
+    let mut suspend_at = given.suspend_after.and_then(|time| launched.checked_add(time));
+    let mut suspend = watch.suspend;
     let mut cancelled = false;
     loop {
         container.pump()?;
@@ -145,13 +161,21 @@ pub fn run(
         }
         let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
         descriptors.extend(instance.interests());
-        let deadline = instance.deadline();
+        descriptors.extend(suspend.map(|suspend| (suspend, PollFlags::IN)));
+        let deadline = [instance.deadline(), suspend_at].into_iter().flatten().min();
         let woken = if cancelled {
             // Whoever wanted the end still wants it: that is no news.
             watch.wait_for_certain(&descriptors, deadline)
         } else {
             watch.wait(&descriptors, deadline)
         };
+        drop(descriptors);
+        if suspend_at.is_some_and(|at| Instant::now() >= at)
+            || suspend.is_some_and(|suspend| is_readable(suspend))
+        {
+            (suspend_at, suspend) = (None, None);
+            instance.suspend();
+        }
         match woken.map_err(|source| ContainerError::Wait { source })? {
             Woken::Ready | Woken::Deadline => {}
             Woken::Cancelled => {
@@ -160,4 +184,9 @@ pub fn run(
             }
         }
     }
+}
+
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    // An error shows as an error of the next wait.
+    gate_sandbox::wait::readable(descriptor, Some(Instant::now())).unwrap_or(false)
 }

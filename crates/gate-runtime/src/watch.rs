@@ -10,13 +10,18 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 pub struct Watch<'a> {
     /// Everything ends when this descriptor becomes readable: for signals.
     pub cancel: Option<BorrowedFd<'a>>,
+    /// A program that is run is asked to stop when this descriptor becomes readable.
+    pub suspend: Option<BorrowedFd<'a>>,
     /// Called again and again, with this much time between, while the wait lasts: for progress.
     pub tick: Option<(Duration, &'a mut dyn FnMut())>,
 }
 
 impl std::fmt::Debug for Watch<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("cancel", &self.cancel).finish_non_exhaustive()
+        f.debug_struct("Watch")
+            .field("cancel", &self.cancel)
+            .field("suspend", &self.suspend)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::codec::{Decoder, Encoder};
 use crate::{DecodeError, MAX_MESSAGE_BYTES};
 
+mod job;
 mod outcome;
 
+pub use job::{Format, Job};
 pub use outcome::{Frame, Outcome, SourceLine, Statistics, Value};
 
 /// Which engine compiles and runs a program.
@@ -16,6 +18,17 @@ pub enum Tier {
     Winch,
     /// Portable bytecode and its interpreter.
     Pulley,
+}
+
+/// Whether and how a compiled program can be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stops {
+    /// Not at all: it can only be ended. For measuring what the others cost.
+    None,
+    /// At any moment.
+    Flag,
+    /// After a number of stop points, given when it is launched.
+    Count,
 }
 
 /// What a program may use.
@@ -66,20 +79,48 @@ pub struct Launch {
     pub entry: Entry,
     /// Which of standard input, output and error are terminals.
     pub terminals: [bool; 3],
-    /// Whether a file system image comes with it.
+    /// Whether a file system image comes with it. Not to a program that continues: it has its files.
     pub has_image: bool,
+    /// How the artifact can be stopped.
+    pub stops: Stops,
+    /// With [`Stops::Count`], at which stop point from the start it stops: 1 is the first.
+    pub countdown: Option<u64>,
+    /// Where it continues, if it does. Then arguments, environment and entry mean nothing.
+    pub resume: Option<Resume>,
+}
+
+/// A program that continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// How many bytes at the start of its file are the continuation, if it was in the middle of something.
+    pub continuation_bytes: Option<u64>,
+    /// How many linear memories it has.
+    pub memories: u32,
+    /// Whether it has a packet stream already.
+    pub has_packets: bool,
 }
 
 /// From the runtime to the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Run a program. Comes with the artifact, standard input, output and error, and the file system image if there
-    /// is one.
+    /// is one; if it continues, with its state, the continuation, the packet stream, and the linear memories.
     Launch(Box<Launch>),
     /// Compile a module. Comes with a sealed memfd that holds the module, binary or text.
     Compile {
         /// For which engine.
         tier: Tier,
+        /// How it can be stopped.
+        stops: Stops,
+        /// How many threads to use, at least 1.
+        threads: u32,
+        /// Private memory that the process may have, in bytes.
+        memory_bytes: u64,
+    },
+    /// Do something else with a module. Comes with what the job reads and then with empty files for what it makes.
+    Job {
+        /// What.
+        job: Job,
         /// How many threads to use, at least 1.
         threads: u32,
         /// Private memory that the process may have, in bytes.
@@ -111,18 +152,30 @@ pub enum RefusalKind {
     Entry,
     /// The artifact was made by another build, or is damaged. Compiling again helps.
     Artifact,
+    /// It is a snapshot, which is to be restored instead.
+    Snapshot,
+    /// It is no snapshot.
+    NoSnapshot,
+    /// It is a snapshot, but one that no program can be restored from.
+    Damaged,
+    /// The program is at a point where it cannot be written down in that form. It will be at another one soon.
+    Point,
+    /// The program cannot be written down in that form.
+    Form,
 }
 
 /// From the process to the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The program is loaded and starts now. A [`Personality::Gate`] program's comes with the runtime's end of the
-    /// packet socket.
+    /// The program is loaded and starts or continues now. A new [`Personality::Gate`] program's comes with the runtime's
+    /// end of the packet socket.
     Running {
         /// Which interface it uses.
         personality: Personality,
         /// How long loading took, in microseconds.
         load_micros: u64,
+        /// Whether the runtime's end of a new packet stream comes with it.
+        has_packets: bool,
     },
     /// The program has ended; the last message of its process.
     Finished {
@@ -131,6 +184,25 @@ pub enum Event {
         /// What it used.
         statistics: Statistics,
     },
+    /// The program has stopped, as it was asked to. Comes with a memfd that holds its state, the program's end of the
+    /// packet stream, and the memfds of its linear memories. The last message of its process.
+    Suspended {
+        /// What it used.
+        statistics: Statistics,
+        /// How many linear memories there are.
+        memories: u32,
+        /// Whether there is a packet stream.
+        has_packets: bool,
+    },
+    /// The job is done, and its files are filled. The last message of its process.
+    Done {
+        /// How many bytes there are in each file.
+        bytes: Vec<u64>,
+    },
+    /// The job needs files for this many linear memories. The last message of its process.
+    Memories(u32),
+    /// Where instructions are. The last message of its process.
+    Symbols(Vec<Frame>),
     /// The module is compiled. Comes with a sealed memfd that holds the artifact. The last message of its process.
     Compiled {
         /// The artifact's length in bytes.
@@ -172,9 +244,11 @@ macro_rules! numbered {
     };
 }
 
+numbered!(Stops { None = 0, Flag = 1, Count = 2 });
 numbered!(Tier { Cranelift = 0, Winch = 1, Pulley = 2 });
 numbered!(Personality { Gate = 0, Wasi = 1 });
-numbered!(RefusalKind { Invalid = 0, Feature = 1, Import = 2, Limit = 3, Entry = 4, Artifact = 5 });
+numbered!(RefusalKind { Invalid = 0, Feature = 1, Import = 2, Limit = 3, Entry = 4, Artifact = 5, Snapshot = 6, NoSnapshot = 7,
+    Damaged = 8, Point = 9, Form = 10 });
 
 impl Tier {
     /// All of them.
@@ -196,8 +270,9 @@ impl Request {
     #[must_use]
     pub fn descriptors(&self) -> usize {
         match self {
-            Self::Launch(launch) => 4 + usize::from(launch.has_image),
+            Self::Launch(launch) => launch.descriptors(),
             Self::Compile { .. } => 1,
+            Self::Job { job, .. } => job.inputs() + job.outputs(),
         }
     }
 
@@ -206,15 +281,23 @@ impl Request {
     pub fn encode(&self) -> Option<Vec<u8>> {
         let bytes = match self {
             Self::Launch(launch) => {
-                let mut e = Encoder::new(1, if launch.has_image { 5 } else { 4 });
+                let mut e = Encoder::new(1, header(launch.descriptors()));
                 launch.encode(&mut e);
                 e.finish()
             }
-            Self::Compile { tier, threads, memory_bytes } => {
+            Self::Compile { tier, stops, threads, memory_bytes } => {
                 let mut e = Encoder::new(2, 1);
                 e.u8(tier.number());
+                e.u8(stops.number());
                 e.u32(*threads);
                 e.u64(*memory_bytes);
+                e.finish()
+            }
+            Self::Job { job, threads, memory_bytes } => {
+                let mut e = Encoder::new(3, header(self.descriptors()));
+                e.u32(*threads);
+                e.u64(*memory_bytes);
+                job.encode(&mut e);
                 e.finish()
             }
         };
@@ -229,7 +312,13 @@ impl Request {
         let (kind, mut d) = Decoder::new(bytes, descriptors)?;
         let request = match kind {
             1 => Self::Launch(Box::new(Launch::decode(&mut d)?)),
-            2 => Self::Compile { tier: tier(&mut d)?, threads: d.u32()?, memory_bytes: d.u64()? },
+            2 => Self::Compile {
+                tier: tier(&mut d)?,
+                stops: stops(&mut d)?,
+                threads: d.u32()?,
+                memory_bytes: d.u64()?,
+            },
+            3 => Self::Job { threads: d.u32()?, memory_bytes: d.u64()?, job: Job::decode(&mut d)? },
             kind => return Err(DecodeError::Kind { kind }),
         };
         if request.descriptors() != descriptors {
@@ -243,6 +332,15 @@ fn tier(d: &mut Decoder<'_>) -> Result<Tier, DecodeError> {
     Tier::from_number(d.u8()?).ok_or(d.bad_value())
 }
 
+fn stops(d: &mut Decoder<'_>) -> Result<Stops, DecodeError> {
+    Stops::from_number(d.u8()?).ok_or(d.bad_value())
+}
+
+/// A number of descriptors for a header. More than fit there cannot come with a message, so that it is refused.
+fn header(descriptors: usize) -> u16 {
+    u16::try_from(descriptors).unwrap_or(u16::MAX)
+}
+
 impl Launch {
     /// What arguments, environment and everything else may take together, in bytes.
     pub const MAX_BYTES: usize = MAX_MESSAGE_BYTES;
@@ -251,6 +349,11 @@ impl Launch {
     #[must_use]
     pub fn fits(&self) -> bool {
         Request::Launch(Box::new(self.clone())).encode().is_some()
+    }
+
+    fn descriptors(&self) -> usize {
+        let resume = self.resume.map_or(0, |resume| resume.descriptors());
+        4 + usize::from(self.has_image) + resume
     }
 
     fn encode(&self, e: &mut Encoder) {
@@ -276,6 +379,13 @@ impl Launch {
             e.bool(terminal);
         }
         e.bool(self.has_image);
+        e.u8(self.stops.number());
+        e.option(self.countdown.as_ref(), |e, n| e.u64(*n));
+        e.option(self.resume.as_ref(), |e, resume| {
+            e.option(resume.continuation_bytes.as_ref(), |e, n| e.u64(*n));
+            e.u32(resume.memories);
+            e.bool(resume.has_packets);
+        });
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -303,7 +413,34 @@ impl Launch {
         };
         let terminals = [d.bool()?, d.bool()?, d.bool()?];
         let has_image = d.bool()?;
-        Ok(Self { tier, artifact_bytes, arguments, environment, limits, entry, terminals, has_image })
+        let stops = stops(d)?;
+        let countdown = d.option(Decoder::u64)?;
+        let resume = d.option(|d| {
+            let continuation_bytes = d.option(Decoder::u64)?;
+            Ok(Resume { continuation_bytes, memories: d.u32()?, has_packets: d.bool()? })
+        })?;
+        Ok(Self {
+            tier,
+            artifact_bytes,
+            arguments,
+            environment,
+            limits,
+            entry,
+            terminals,
+            has_image,
+            stops,
+            countdown,
+            resume,
+        })
+    }
+}
+
+impl Resume {
+    fn descriptors(self) -> usize {
+        // Its state comes always.
+        1 + usize::from(self.continuation_bytes.is_some())
+            + usize::from(self.has_packets)
+            + usize::try_from(self.memories).unwrap_or(usize::MAX >> 1)
     }
 }
 
@@ -312,9 +449,16 @@ impl Event {
     #[must_use]
     pub fn descriptors(&self) -> usize {
         match self {
-            Self::Running { personality: Personality::Gate, .. } | Self::Compiled { .. } => 1,
-            Self::Running { personality: Personality::Wasi, .. }
-            | Self::Finished { .. }
+            // The state comes always.
+            Self::Suspended { memories, has_packets, .. } => {
+                1 + usize::from(*has_packets) + usize::try_from(*memories).unwrap_or(usize::MAX >> 1)
+            }
+            Self::Running { has_packets, .. } => usize::from(*has_packets),
+            Self::Compiled { .. } => 1,
+            Self::Finished { .. }
+            | Self::Done { .. }
+            | Self::Memories(_)
+            | Self::Symbols(_)
             | Self::Refused { .. }
             | Self::Failed { .. } => 0,
         }
@@ -323,13 +467,14 @@ impl Event {
     /// The message's bytes. Texts and backtraces that are too long are cut.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let descriptors = u16::from(self.descriptors() == 1);
+        let descriptors = header(self.descriptors());
         let mut e;
         match self {
-            Self::Running { personality, load_micros } => {
+            Self::Running { personality, load_micros, has_packets } => {
                 e = Encoder::new(1, descriptors);
                 e.u8(personality.number());
                 e.u64(*load_micros);
+                e.bool(*has_packets);
             }
             Self::Finished { outcome, statistics } => {
                 e = Encoder::new(2, descriptors);
@@ -353,6 +498,27 @@ impl Event {
                 e = Encoder::new(5, descriptors);
                 e.string(outcome::cut(message.as_bytes()));
             }
+            Self::Suspended { statistics, memories, has_packets } => {
+                e = Encoder::new(6, descriptors);
+                statistics.encode(&mut e);
+                e.u32(*memories);
+                e.bool(*has_packets);
+            }
+            Self::Done { bytes } => {
+                e = Encoder::new(7, descriptors);
+                e.count(bytes.len());
+                for bytes in bytes {
+                    e.u64(*bytes);
+                }
+            }
+            Self::Memories(count) => {
+                e = Encoder::new(8, descriptors);
+                e.u32(*count);
+            }
+            Self::Symbols(frames) => {
+                e = Encoder::new(9, descriptors);
+                outcome::encode_frames(frames, &mut e);
+            }
         }
         e.finish()
     }
@@ -366,7 +532,7 @@ impl Event {
         let event = match kind {
             1 => {
                 let personality = Personality::from_number(d.u8()?).ok_or(d.bad_value())?;
-                Self::Running { personality, load_micros: d.u64()? }
+                Self::Running { personality, load_micros: d.u64()?, has_packets: d.bool()? }
             }
             2 => {
                 let statistics = Statistics::decode(&mut d)?;
@@ -384,6 +550,17 @@ impl Event {
                 Self::Refused { kind, message: d.text()? }
             }
             5 => Self::Failed { message: d.text()? },
+            6 => Self::Suspended {
+                statistics: Statistics::decode(&mut d)?,
+                memories: d.u32()?,
+                has_packets: d.bool()?,
+            },
+            7 => {
+                let count = d.count(8)?;
+                Self::Done { bytes: (0..count).map(|_| d.u64()).collect::<Result<_, _>>()? }
+            }
+            8 => Self::Memories(d.u32()?),
+            9 => Self::Symbols(outcome::decode_frames(&mut d)?),
             kind => return Err(DecodeError::Kind { kind }),
         };
         if event.descriptors() != descriptors {

@@ -80,7 +80,7 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let mut received = socket.recv(&mut buffer)?;
     let request = Request::decode(&buffer[..received.len], received.descriptors.len())?;
-    let Request::Compile { tier, threads, memory_bytes } = request else {
+    let Request::Compile { tier, threads, memory_bytes, .. } = request else {
         anyhow::bail!("a compiler process was asked to run a program");
     };
     limits(memory_bytes, processes).apply().context("cannot set resource limits")?;

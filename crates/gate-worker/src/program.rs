@@ -119,7 +119,8 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
         cpu::limit(Duration::from_nanos(nanos.max(1))).context("cannot limit processor time")?;
     }
     let load_micros = convert::micros(started.elapsed());
-    let running = Event::Running { personality: convert::personality(personality), load_micros };
+    let has_packets = packets.is_some();
+    let running = Event::Running { personality: convert::personality(personality), load_micros, has_packets };
     let with: Vec<_> = packets.iter().map(AsFd::as_fd).collect();
     socket.send(&running.encode(), &with)?;
     drop(with);

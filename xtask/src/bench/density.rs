@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use gate_runtime::{
-    Artifact, Compilation, CompileLimits, Container, ContainerOptions, Entry, Given, Instance, Launch,
-    Limits, Outcome, Report, Tier, Verdict, Watch,
+    Container, ContainerOptions, Entry, Given, Instance, JobLimits, Launch, Limits, Outcome, Report, Sealed,
+    Stops, Tier, Verdict, Watch,
 };
 use gate_sandbox::memfd::{self, Seals};
 use gate_testkit::binaries;
@@ -63,7 +63,7 @@ struct Crowd {
 
 impl Crowd {
     fn gather(pool: u32) -> Result<Self> {
-        let mut watch = Watch { cancel: None, tick: None };
+        let mut watch = Watch { cancel: None, suspend: None, tick: None };
         let mut container = Container::start(&options()?)?;
         container.wait_ready(&mut watch)?;
         container.prefork(pool)?;
@@ -153,24 +153,19 @@ fn options() -> Result<ContainerOptions> {
     })
 }
 
-fn compile(container: &mut Container, watch: &mut Watch<'_>) -> Result<Artifact> {
+fn compile(container: &mut Container, watch: &mut Watch<'_>) -> Result<Sealed> {
     let module = memfd::create("idle")?;
     let text = fs::read(small_kernel("idle"))?;
     rustix::io::write(&module, &text).context("cannot write the module")?;
     memfd::seal(&module, Seals::Content)?;
-    let limits = CompileLimits { time: PATIENCE, threads: 1, memory_bytes: 1 << 30 };
-    match gate_runtime::compile(container, &module, Tier::Cranelift, &limits, watch)? {
-        Compilation::Done(compiled) => Ok(compiled.artifact),
+    let limits = JobLimits { time: PATIENCE, threads: 1, memory_bytes: 1 << 30 };
+    match gate_runtime::compile(container, &module, Tier::Cranelift, Stops::Flag, &limits, watch)? {
+        Ok(compiled) => Ok(compiled.artifact),
         other => bail!("the idle program cannot be compiled: {other:?}"),
     }
 }
 
-fn launch(
-    container: &mut Container,
-    artifact: &Artifact,
-    stdin: &PipeReader,
-    null: &File,
-) -> Result<Instance> {
+fn launch(container: &mut Container, artifact: &Sealed, stdin: &PipeReader, null: &File) -> Result<Instance> {
     let launch = Launch {
         tier: Tier::Cranelift,
         artifact_bytes: artifact.bytes,
@@ -187,14 +182,24 @@ fn launch(
         entry: Entry::Default,
         terminals: [false; 3],
         has_image: false,
+        stops: Stops::Flag,
+        countdown: None,
+        resume: None,
     };
     let given = Given {
         artifact: artifact.file.as_fd(),
         streams: [stdin.as_fd(), null.as_fd(), null.as_fd()],
         image: None,
         wall_time: None,
+        suspend_after: None,
     };
-    Ok(Instance::launch(container, launch, &given, &mut Watch { cancel: None, tick: None })?)
+    Ok(Instance::launch(
+        container,
+        launch,
+        &given,
+        None,
+        &mut Watch { cancel: None, suspend: None, tick: None },
+    )?)
 }
 
 /// Waits until the program runs.

@@ -6,21 +6,22 @@ use std::sync::mpsc::Receiver;
 
 use gate_sandbox::channel::Channel;
 
+use gate_wire::container::End;
+
 use super::*;
 use crate::container::fake;
 
-const LIMITS: CompileLimits =
-    CompileLimits { time: Duration::from_secs(30), threads: 1, memory_bytes: 1 << 20 };
+const LIMITS: JobLimits = JobLimits { time: Duration::from_secs(30), threads: 1, memory_bytes: 1 << 20 };
 
 fn compile_with(
     time: Duration,
     behaviour: impl FnOnce(Channel) + Send + 'static,
-) -> (Compilation, Receiver<()>) {
+) -> (Result<Compiled, Undone>, Receiver<()>) {
     let (mut container, killed) = fake::container(behaviour);
     let module = memfd::create("module").unwrap();
-    let limits = CompileLimits { time, ..LIMITS };
-    let mut watch = Watch { cancel: None, tick: None };
-    (compile(&mut container, &module, Tier::Cranelift, &limits, &mut watch).unwrap(), killed)
+    let limits = JobLimits { time, ..LIMITS };
+    let mut watch = Watch { cancel: None, suspend: None, tick: None };
+    (compile(&mut container, &module, Tier::Cranelift, Stops::Flag, &limits, &mut watch).unwrap(), killed)
 }
 
 fn compiled(artifact_bytes: u64) -> Vec<u8> {
@@ -57,8 +58,8 @@ fn an_artifact_is_final() {
             stay(&channel);
         });
         match (result, good) {
-            (Compilation::Done(compiled), true) => assert_eq!(compiled.artifact.bytes, 8),
-            (Compilation::Crashed(_), false) => {}
+            (Ok(compiled), true) => assert_eq!(compiled.artifact.bytes, 8),
+            (Err(Undone::Crashed(_)), false) => {}
             (other, _) => panic!("{seals:?} {bytes}: {other:?}"),
         }
     }
@@ -67,13 +68,13 @@ fn an_artifact_is_final() {
         channel.send(&compiled(0), &[File::open("/dev/null").unwrap().as_fd()]).unwrap();
         stay(&channel);
     });
-    assert!(matches!(result, Compilation::Crashed(_)), "{result:?}");
+    assert!(matches!(result, Err(Undone::Crashed(_))), "{result:?}");
 }
 
 #[test]
 fn a_silent_compiler_is_killed() {
     let (result, killed) = compile_with(LIMITS.time, drop);
-    let Compilation::Crashed(crash) = result else { panic!("{result:?}") };
+    let Err(Undone::Crashed(crash)) = result else { panic!("{result:?}") };
     assert_eq!(crash.end, End::Signaled(9));
     killed.recv().unwrap();
 }
@@ -81,6 +82,6 @@ fn a_silent_compiler_is_killed() {
 #[test]
 fn a_compiler_has_no_more_than_its_time() {
     let (result, killed) = compile_with(Duration::from_millis(20), |channel| stay(&channel));
-    assert!(matches!(result, Compilation::TimeLimit), "{result:?}");
+    assert!(matches!(result, Err(Undone::TimeLimit)), "{result:?}");
     killed.recv().unwrap();
 }

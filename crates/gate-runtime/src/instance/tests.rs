@@ -33,6 +33,9 @@ fn launch() -> Launch {
         entry: Entry::Default,
         terminals: [false; 3],
         has_image: false,
+        stops: gate_wire::worker::Stops::Flag,
+        countdown: None,
+        resume: None,
     }
 }
 
@@ -40,10 +43,15 @@ fn launch() -> Launch {
 fn run_with(wall_time: Duration, behaviour: impl FnOnce(Channel) + Send + 'static) -> (Report, Receiver<()>) {
     let (mut container, killed) = fake::container(behaviour);
     let null = File::open("/dev/null").unwrap();
-    let given =
-        Given { artifact: null.as_fd(), streams: [null.as_fd(); 3], image: None, wall_time: Some(wall_time) };
-    let mut watch = Watch { cancel: None, tick: None };
-    (crate::run(&mut container, launch(), &given, &mut watch).unwrap(), killed)
+    let given = Given {
+        artifact: null.as_fd(),
+        streams: [null.as_fd(); 3],
+        image: None,
+        wall_time: Some(wall_time),
+        suspend_after: None,
+    };
+    let mut watch = Watch { cancel: None, suspend: None, tick: None };
+    (crate::run(&mut container, launch(), &given, None, &mut watch).unwrap(), killed)
 }
 
 /// Keeps the socket open until the other side closes it.
@@ -52,7 +60,8 @@ fn stay(channel: &Channel) {
 }
 
 fn running(personality: Personality) -> Vec<u8> {
-    Event::Running { personality, load_micros: 1 }.encode()
+    let has_packets = personality == Personality::Gate;
+    Event::Running { personality, load_micros: 1, has_packets }.encode()
 }
 
 #[track_caller]

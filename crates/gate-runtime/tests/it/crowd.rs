@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
-    Artifact, Compilation, CompileLimits, Container, ContainerError, ContainerOptions, Entry, Given,
-    Instance, Launch, Limits, Report, Tier, Watch,
+    Compiled, Container, ContainerError, ContainerOptions, Entry, Given, Instance, JobLimits, Launch, Limits,
+    Report, Sealed, Stops, Tier, Undone, Watch,
 };
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::wait;
@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 /// How long anything may take: far more than it does on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const NEVER: Watch<'static> = Watch { cancel: None, tick: None };
+pub(crate) const NEVER: Watch<'static> = Watch { cancel: None, suspend: None, tick: None };
 
 /// A container for many programs, ready.
 pub(crate) fn container() -> Container {
@@ -46,17 +46,17 @@ pub(crate) fn module_file(module: &[u8]) -> OwnedFd {
 }
 
 /// Compiles a module.
-pub(crate) fn compile(container: &mut Container, module: &[u8]) -> Compilation {
+pub(crate) fn compile(container: &mut Container, module: &[u8]) -> Result<Compiled, Undone> {
     let file = module_file(module);
-    let limits = CompileLimits { time: DEADLINE, threads: 1, memory_bytes: 1 << 30 };
-    gate_runtime::compile(container, &file, Tier::Cranelift, &limits, &mut { NEVER }).unwrap()
+    let limits = JobLimits { time: DEADLINE, threads: 1, memory_bytes: 1 << 30 };
+    gate_runtime::compile(container, &file, Tier::Cranelift, Stops::Flag, &limits, &mut { NEVER }).unwrap()
 }
 
 /// The program that waits for its standard input to end.
-pub(crate) fn idle(container: &mut Container) -> Artifact {
+pub(crate) fn idle(container: &mut Container) -> Sealed {
     let module = fs::read(guests::small_kernel("idle")).unwrap();
     match compile(container, &module) {
-        Compilation::Done(compiled) => compiled.artifact,
+        Ok(compiled) => compiled.artifact,
         other => panic!("{other:?}"),
     }
 }
@@ -64,20 +64,20 @@ pub(crate) fn idle(container: &mut Container) -> Artifact {
 /// Launches a program with an input of its own.
 pub(crate) fn try_launch(
     container: &mut Container,
-    artifact: &Artifact,
+    artifact: &Sealed,
     wall_time: Option<Duration>,
 ) -> Result<(Instance, PipeWriter), ContainerError> {
     start(container, artifact, Entry::Default, wall_time)
 }
 
 /// Launches a program at another function, which has a minute.
-pub(crate) fn invoke(container: &mut Container, artifact: &Artifact, entry: Entry) -> (Instance, PipeWriter) {
+pub(crate) fn invoke(container: &mut Container, artifact: &Sealed, entry: Entry) -> (Instance, PipeWriter) {
     start(container, artifact, entry, Some(DEADLINE)).unwrap()
 }
 
 fn start(
     container: &mut Container,
-    artifact: &Artifact,
+    artifact: &Sealed,
     entry: Entry,
     wall_time: Option<Duration>,
 ) -> Result<(Instance, PipeWriter), ContainerError> {
@@ -99,18 +99,22 @@ fn start(
         entry,
         terminals: [false; 3],
         has_image: false,
+        stops: Stops::Flag,
+        countdown: None,
+        resume: None,
     };
     let given = Given {
         artifact: artifact.file.as_fd(),
         streams: [stdin.as_fd(), null.as_fd(), null.as_fd()],
         image: None,
         wall_time,
+        suspend_after: None,
     };
-    Ok((Instance::launch(container, launch, &given, &mut { NEVER })?, input))
+    Ok((Instance::launch(container, launch, &given, None, &mut { NEVER })?, input))
 }
 
 /// The same where it must succeed; waits until the program runs.
-pub(crate) fn launch(container: &mut Container, artifact: &Artifact) -> (Instance, PipeWriter) {
+pub(crate) fn launch(container: &mut Container, artifact: &Sealed) -> (Instance, PipeWriter) {
     let (mut instance, input) = try_launch(container, artifact, None).unwrap();
     while !instance.has_started() {
         assert!(step(container, std::slice::from_mut(&mut instance)).is_empty(), "it has ended");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gate_runtime::{Compilation, Limit, Outcome, RefusalKind, Verdict};
+use gate_runtime::{Limit, Outcome, RefusalKind, Undone, Verdict};
 use gate_sandbox::wait;
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -102,7 +102,7 @@ fn everything_ends_with_the_container() {
 fn what_is_no_module_is_refused() {
     let mut container = container();
     match compile(&mut container, b"\0asm\x01\0\0\0 and something else") {
-        Compilation::Refused { kind: RefusalKind::Invalid, message } => assert!(!message.is_empty()),
+        Err(Undone::Refused { kind: RefusalKind::Invalid, message }) => assert!(!message.is_empty()),
         other => panic!("{other:?}"),
     }
     // The compiler is gone; the container is not.

@@ -1,14 +1,14 @@
 //! What a program finds that looks around through its imports. What it could do by system calls is in the tests of the
 //! sandbox.
 
-use gate_runtime::{Compilation, Container, Entry, Outcome, Value, Verdict};
+use gate_runtime::{Container, Entry, Outcome, Value, Verdict};
 
 use crate::crowd::{compile, container, invoke, report};
 
 const PROBE: &[u8] = include_bytes!("probe.wat");
 
 fn call(container: &mut Container, function: &str) -> Verdict {
-    let Compilation::Done(compiled) = compile(container, PROBE) else { panic!("it is a module") };
+    let Ok(compiled) = compile(container, PROBE) else { panic!("it is a module") };
     let entry = Entry::Invoke { name: function.to_owned(), arguments: Vec::new() };
     let (instance, _input) = invoke(container, &compiled.artifact, entry);
     report(container, instance).verdict

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use gate_runtime::{Compilation, CompileLimits, Container, Instance, Tier, Watch};
+use gate_runtime::{Compiled, Container, Instance, JobLimits, Stops, Tier, Undone, Watch};
 
 use crate::crowd::{DEADLINE, compile, container, idle, launch, module_file};
 
@@ -217,7 +217,7 @@ fn a_program_with_packets() {
                     (i64.const -1) (i32.const 0))
                 (br $forever))))"#;
     let mut container = container();
-    let Compilation::Done(compiled) = compile(&mut container, module) else { panic!("it is a module") };
+    let Ok(compiled) = compile(&mut container, module) else { panic!("it is a module") };
     let (instance, _input) = launch(&mut container, &compiled.artifact);
     let descriptors = Seen::sealed(&instance).descriptors();
     let files = ["pipe", "/dev/null", "/dev/null", "socket", "socket"];
@@ -264,13 +264,14 @@ fn endless() -> Vec<u8> {
 fn compile_until_told(
     mut container: Container,
     module: Vec<u8>,
-) -> (std::thread::JoinHandle<Compilation>, PipeWriter) {
+) -> (std::thread::JoinHandle<Result<Compiled, Undone>>, PipeWriter) {
     let (cancelled, cancel) = std::io::pipe().unwrap();
     let work = move || {
-        let mut watch = Watch { cancel: Some(cancelled.as_fd()), tick: None };
-        let limits = CompileLimits { time: DEADLINE, threads: 2, memory_bytes: 1 << 30 };
+        let mut watch = Watch { cancel: Some(cancelled.as_fd()), suspend: None, tick: None };
+        let limits = JobLimits { time: DEADLINE, threads: 2, memory_bytes: 1 << 30 };
         let file = module_file(&module);
-        gate_runtime::compile(&mut container, &file, Tier::Cranelift, &limits, &mut watch).unwrap()
+        gate_runtime::compile(&mut container, &file, Tier::Cranelift, Stops::Flag, &limits, &mut watch)
+            .unwrap()
     };
     (std::thread::spawn(work), cancel)
 }
@@ -313,7 +314,7 @@ fn a_compiler() {
     let [processes, _] = seen.limit("Max processes");
     assert!(processes.parse::<u32>().unwrap() < 2000, "{processes}");
     drop(cancel);
-    assert!(matches!(compilation.join().unwrap(), Compilation::Cancelled));
+    assert!(matches!(compilation.join().unwrap(), Err(Undone::Cancelled)));
     drop((instance, input));
 }
 

@@ -139,11 +139,7 @@ impl Outcome {
                 e.u8(2);
                 e.u8(trap.id());
                 e.option(detail.as_ref(), |e, text| e.string(cut(text.as_bytes())));
-                let frames = &frames[..frames.len().min(MAX_FRAMES)];
-                e.count(frames.len());
-                for frame in frames {
-                    frame.encode(e);
-                }
+                encode_frames(frames, e);
             }
             Self::OutputLimit(limit) => {
                 e.u8(3);
@@ -170,18 +166,30 @@ impl Outcome {
             2 => {
                 let trap = Trap::from_id(d.u8()?).ok_or(d.bad_value())?;
                 let detail = d.option(Decoder::text)?;
-                let count = d.count(10)?;
-                let mut frames = Vec::with_capacity(count.min(MAX_FRAMES));
-                for _ in 0..count {
-                    frames.push(Frame::decode(d)?);
-                }
-                Self::Trapped { trap, detail, frames }
+                Self::Trapped { trap, detail, frames: decode_frames(d)? }
             }
             3 => Self::OutputLimit(d.u64()?),
             4 => Self::HostFailure(d.text()?),
             _ => return Err(d.bad_value()),
         })
     }
+}
+
+pub(super) fn encode_frames(frames: &[Frame], e: &mut Encoder) {
+    let frames = &frames[..frames.len().min(MAX_FRAMES)];
+    e.count(frames.len());
+    for frame in frames {
+        frame.encode(e);
+    }
+}
+
+pub(super) fn decode_frames(d: &mut Decoder<'_>) -> Result<Vec<Frame>, DecodeError> {
+    let count = d.count(10)?;
+    let mut frames = Vec::with_capacity(count.min(MAX_FRAMES));
+    for _ in 0..count {
+        frames.push(Frame::decode(d)?);
+    }
+    Ok(frames)
 }
 
 impl Frame {

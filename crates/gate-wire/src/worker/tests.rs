@@ -4,8 +4,8 @@ use gate_abi::trap::Trap;
 use proptest::prelude::*;
 
 use super::{
-    Entry, Event, Frame, Launch, Limits, Outcome, Personality, RefusalKind, Request, SourceLine, Statistics,
-    Tier, Value,
+    Entry, Event, Format, Frame, Job, Launch, Limits, Outcome, Personality, RefusalKind, Request, Resume,
+    SourceLine, Statistics, Stops, Tier, Value,
 };
 use crate::MAX_MESSAGE_BYTES;
 
@@ -26,6 +26,9 @@ fn launch() -> Launch {
         entry: Entry::Invoke { name: "add".to_owned(), arguments: vec!["1".to_owned(), "2".to_owned()] },
         terminals: [true, false, true],
         has_image: true,
+        stops: Stops::Flag,
+        countdown: None,
+        resume: None,
     }
 }
 
@@ -44,14 +47,24 @@ fn requests_survive() {
     let mut other = launch();
     other.entry = Entry::Default;
     other.has_image = false;
+    other.countdown = Some(7);
+    other.resume = Some(Resume { continuation_bytes: Some(9), memories: 2, has_packets: true });
+    assert_eq!(Request::Launch(Box::new(other.clone())).descriptors(), 4 + 1 + 1 + 1 + 2);
+    let job = |job| Request::Job { job, threads: 2, memory_bytes: 3 };
     for request in [
         Request::Launch(Box::new(launch())),
         Request::Launch(Box::new(other)),
-        Request::Compile { tier: Tier::Pulley, threads: 2, memory_bytes: 3 },
+        Request::Compile { tier: Tier::Pulley, stops: Stops::Count, threads: 2, memory_bytes: 3 },
+        job(Job::Continue { tier: Tier::Winch, stops: Stops::Flag }),
+        job(Job::Snapshot { format: Format::Upstream, memories: 2 }),
+        job(Job::Restore { memories: 1, memory_bytes: 1 << 30 }),
+        job(Job::Inspect { json: true }),
+        job(Job::Standalone),
+        job(Job::Symbolize { artifact_bytes: 1, places: vec![(1, 2), (3, 4)] }),
     ] {
         let bytes = request.encode().unwrap();
         assert_eq!(Request::decode(&bytes, request.descriptors()).as_ref(), Ok(&request));
-        assert!(Request::decode(&bytes, 9).is_err());
+        assert!(Request::decode(&bytes, 99).is_err());
     }
 }
 
@@ -64,8 +77,12 @@ fn a_launch_that_is_too_large_is_not_encoded() {
 
 #[test]
 fn events_survive() {
-    round_trip(&Event::Running { personality: Personality::Gate, load_micros: 1 });
-    round_trip(&Event::Running { personality: Personality::Wasi, load_micros: 1 });
+    round_trip(&Event::Running { personality: Personality::Gate, load_micros: 1, has_packets: true });
+    round_trip(&Event::Running { personality: Personality::Wasi, load_micros: 1, has_packets: false });
+    let statistics = Statistics { run_micros: 1, memory_peak_bytes: 2, output_bytes: 3, fs_bytes: 4 };
+    round_trip(&Event::Suspended { statistics, memories: 3, has_packets: true });
+    round_trip(&Event::Done { bytes: vec![1, 2] });
+    round_trip(&Event::Memories(3));
     round_trip(&Event::Compiled {
         artifact_bytes: 1,
         module_bytes: 2,
@@ -75,13 +92,13 @@ fn events_survive() {
     });
     round_trip(&Event::Refused { kind: RefusalKind::Feature, message: "no".to_owned() });
     round_trip(&Event::Failed { message: "no".to_owned() });
-    let statistics = Statistics { run_micros: 1, memory_peak_bytes: 2, output_bytes: 3, fs_bytes: 4 };
     let frame = Frame {
         function_index: 3,
         function_name: Some("f".to_owned()),
         module_offset: Some(99),
         lines: vec![SourceLine { function: None, file: "a.c".to_owned(), line: 1, column: 2 }],
     };
+    round_trip(&Event::Symbols(vec![frame.clone()]));
     for outcome in [
         Outcome::Returned(vec![Value::I32(-1), Value::I64(-2), Value::F32(3), Value::F64(4)]),
         Outcome::Exited(3),

@@ -1,0 +1,275 @@
+//! Programs that have stopped: what there is of one, and what can be done with it.
+//!
+//! ```text
+//!   running ──Instance::suspend──▶ Suspended ──continuation──▶ Instance::launch: running again
+//!                                    │   ▲
+//!                           snapshot │   │ restore
+//!                                    ▼   │
+//!                                   a file ──standalone──▶ a module for other engines
+//! ```
+//!
+//! The state, the linear memories and the packet stream are files and sockets of this process: they do not depend on the
+//! process that ran the program, nor on its container.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use gate_packet::buffers::{Buffers, BuffersError};
+use gate_sandbox::memfd::{self, Seals};
+use gate_wire::worker::{Format, Frame, Job, Stops, Tier};
+
+use crate::container::{Container, ContainerError};
+use crate::job::{self, JobLimits, Made, Sealed, Undone};
+use crate::packets::Packets;
+use crate::watch::Watch;
+
+/// Buffers of packets that are larger than this cannot be those of a program: the sockets hold less.
+const MAX_BUFFERS_BYTES: u64 = 64 << 20;
+
+/// A program that has stopped.
+#[derive(Debug)]
+pub struct Suspended {
+    /// All but the rest. Only processes in containers look into it.
+    pub(crate) state: Sealed,
+    /// Each in a file of its own, that a process can map as the memory itself.
+    pub(crate) memories: Vec<OwnedFd>,
+    /// Of a program of Gate's own interface: what is on the way, and the program's end.
+    pub(crate) packets: Option<(Packets, OwnedFd)>,
+}
+
+impl Suspended {
+    /// What a process has handed over as its last act, if that is possible at all.
+    pub(crate) fn take(
+        mut descriptors: Vec<OwnedFd>,
+        has_packets: bool,
+        packets: Option<Packets>,
+    ) -> Option<Self> {
+        if descriptors.is_empty() || has_packets != packets.is_some() {
+            return None;
+        }
+        let state = descriptors.remove(0);
+        let theirs = (has_packets && !descriptors.is_empty()).then(|| descriptors.remove(0));
+        memfd::seal(&state, Seals::Content).ok()?;
+        let bytes = memfd::size(&state).ok()?;
+        for memory in &descriptors {
+            memfd::verify(memory, Seals::Size).ok()?;
+        }
+        Some(Self {
+            state: Sealed { file: state, bytes },
+            memories: descriptors,
+            packets: packets.zip(theirs),
+        })
+    }
+
+    /// How much there is of it besides its linear memories, in bytes.
+    #[must_use]
+    pub fn state_bytes(&self) -> u64 {
+        self.state.bytes
+    }
+
+    /// Its linear memories. They are sparse: what the program never touched takes no room.
+    pub fn memories(&self) -> impl ExactSizeIterator<Item = BorrowedFd<'_>> {
+        self.memories.iter().map(AsFd::as_fd)
+    }
+
+    /// Makes the code that continues it, for an artifact that was compiled from `module` like that.
+    ///
+    /// # Errors
+    /// [`ContainerError`] when the container is lost.
+    pub fn continuation(
+        &self,
+        container: &mut Container,
+        module: BorrowedFd<'_>,
+        (tier, stops): (Tier, Stops),
+        limits: &JobLimits,
+        watch: &mut Watch<'_>,
+    ) -> Result<Result<Sealed, Undone>, ContainerError> {
+        let inputs = [module, self.state.file.as_fd()];
+        one_file(container, Job::Continue { tier, stops }, &inputs, limits, watch)
+    }
+
+    /// Writes it down. It can be continued none the less.
+    ///
+    /// # Errors
+    /// [`ContainerError`] when the container is lost.
+    pub fn snapshot(
+        &mut self,
+        container: &mut Container,
+        module: BorrowedFd<'_>,
+        format: Format,
+        limits: &JobLimits,
+        watch: &mut Watch<'_>,
+    ) -> Result<Result<Sealed, Undone>, ContainerError> {
+        let buffers = match &mut self.packets {
+            Some((packets, theirs)) => packets.gather(theirs),
+            None => Buffers::default(),
+        };
+        let buffers = memfd::create("buffers").and_then(|file| {
+            let file = std::fs::File::from(file);
+            std::os::unix::fs::FileExt::write_all_at(&file, &buffers.encode(), 0)?;
+            memfd::seal(&file, Seals::Content)?;
+            Ok(file)
+        });
+        let buffers = buffers.map_err(|source| ContainerError::File { source })?;
+        let mut inputs = vec![module, self.state.file.as_fd(), buffers.as_fd()];
+        inputs.extend(self.memories());
+        let memories = count(self.memories.len());
+        one_file(container, Job::Snapshot { format, memories }, &inputs, limits, watch)
+    }
+}
+
+/// What a snapshot was made of.
+#[derive(Debug)]
+pub struct Restored {
+    /// The module that was compiled, in a file that nobody can change.
+    pub module: Sealed,
+    /// The program, which has not got a process yet.
+    pub suspended: Suspended,
+}
+
+/// What became of the attempt to restore a snapshot.
+#[derive(Debug)]
+pub enum Restoration {
+    /// It is restored.
+    Done(Restored),
+    /// It is not.
+    Undone(Undone),
+    /// Its packet buffers make no sense.
+    Buffers(BuffersError),
+}
+
+/// Restores the snapshot in `snapshot`, a memfd sealed against changes. All its memories together may become `memory_bytes`
+/// large.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn restore(
+    container: &mut Container,
+    snapshot: BorrowedFd<'_>,
+    memory_bytes: u64,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Restoration, ContainerError> {
+    // Nearly all programs have one memory. Those that do not are read twice.
+    let mut memories = 1;
+    loop {
+        let names = ["module", "state", "buffers"].into_iter().chain((0..memories).map(|_| "linear-memory"));
+        let outputs = names.map(memfd::create).collect::<Result<Vec<_>, _>>();
+        let outputs = outputs.map_err(|source| ContainerError::File { source })?;
+        let job = Job::Restore { memories, memory_bytes };
+        let made = match job::run(container, job, &[snapshot], 3, outputs, limits, watch)? {
+            Ok(made) => made,
+            Err(undone) => return Ok(Restoration::Undone(undone)),
+        };
+        match made {
+            Made::Files(files) => return restored(files),
+            Made::Memories(count) if count != memories && count <= MAX_MEMORIES => memories = count,
+            Made::Memories(_) | Made::Symbols(_) => return Ok(Restoration::Undone(job::nonsense())),
+        }
+    }
+}
+
+/// No accepted module has more.
+const MAX_MEMORIES: u32 = 100;
+
+fn restored(files: Vec<Sealed>) -> Result<Restoration, ContainerError> {
+    let mut files = files.into_iter();
+    let (Some(module), Some(state), Some(buffers)) = (files.next(), files.next(), files.next()) else {
+        return Ok(Restoration::Undone(job::nonsense()));
+    };
+    let memories = files.map(|memory| memory.file).collect();
+    let packets = if buffers.bytes == 0 {
+        None
+    } else {
+        let buffers = match read_buffers(&buffers) {
+            Ok(Ok(buffers)) => buffers,
+            Ok(Err(error)) => return Ok(Restoration::Buffers(error)),
+            Err(source) => return Err(ContainerError::File { source }),
+        };
+        match Packets::restore(&buffers) {
+            Ok(Some(packets)) => Some(packets),
+            // The same was checked by whoever read the snapshot.
+            Ok(None) => return Ok(Restoration::Undone(job::nonsense())),
+            Err(source) => return Err(ContainerError::File { source }),
+        }
+    };
+    let suspended = Suspended { state, memories, packets };
+    Ok(Restoration::Done(Restored { module, suspended }))
+}
+
+fn read_buffers(file: &Sealed) -> std::io::Result<Result<Buffers, BuffersError>> {
+    if file.bytes > MAX_BUFFERS_BYTES {
+        return Ok(Err(BuffersError::Number));
+    }
+    let mapped = memfd::map(&file.file).map_err(std::io::Error::other)?;
+    let bytes = usize::try_from(file.bytes).unwrap_or(usize::MAX);
+    Ok(Buffers::decode(mapped.as_ref().get(..bytes).unwrap_or_default()))
+}
+
+/// Describes the module or snapshot in `file`, a memfd sealed against changes, for people or as JSON. What it says may quote
+/// the module.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn inspect(
+    container: &mut Container,
+    file: BorrowedFd<'_>,
+    json: bool,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Sealed, Undone>, ContainerError> {
+    one_file(container, Job::Inspect { json }, &[file], limits, watch)
+}
+
+/// Makes a module that continues the program of a snapshot on any engine.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn standalone(
+    container: &mut Container,
+    snapshot: BorrowedFd<'_>,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Sealed, Undone>, ContainerError> {
+    one_file(container, Job::Standalone, &[snapshot], limits, watch)
+}
+
+/// Says of a backtrace of a program, whose frames have offsets of the code in `artifact`, where in `module` its frames are.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn symbolize(
+    container: &mut Container,
+    module: BorrowedFd<'_>,
+    artifact: &Sealed,
+    frames: &[Frame],
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Vec<Frame>, Undone>, ContainerError> {
+    let places = frames.iter().map(|frame| (frame.function_index, frame.module_offset.unwrap_or(u64::MAX)));
+    let job = Job::Symbolize { artifact_bytes: artifact.bytes, places: places.collect() };
+    let inputs = [module, artifact.file.as_fd()];
+    Ok(match job::run(container, job, &inputs, 0, Vec::new(), limits, watch)? {
+        Ok(Made::Symbols(frames)) => Ok(frames),
+        Ok(Made::Files(_) | Made::Memories(_)) => Err(job::nonsense()),
+        Err(undone) => Err(undone),
+    })
+}
+
+fn one_file(
+    container: &mut Container,
+    job: Job,
+    inputs: &[BorrowedFd<'_>],
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Sealed, Undone>, ContainerError> {
+    let output = memfd::create("output").map_err(|source| ContainerError::File { source })?;
+    let made = job::run(container, job, inputs, 1, vec![output], limits, watch)?;
+    Ok(made.and_then(|made| match made {
+        Made::Files(files) => files.into_iter().next().ok_or_else(job::nonsense),
+        Made::Memories(_) | Made::Symbols(_) => Err(job::nonsense()),
+    }))
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

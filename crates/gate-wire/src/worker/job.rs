@@ -1,0 +1,143 @@
+//! What is done with modules and snapshots, besides compiling and running them.
+
+use super::{Stops, Tier, stops, tier};
+use crate::DecodeError;
+use crate::codec::{Decoder, Encoder};
+
+/// The form of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Version 1: every program, stopped anywhere.
+    Native,
+    /// Version 0, that of the existing system: some programs, at some stop points.
+    Upstream,
+}
+
+/// A piece of work on a module or a snapshot. Its descriptors are what it reads, then files for what it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// From a module and the state of its program, makes the code that continues it.
+    Continue {
+        /// For which engine.
+        tier: Tier,
+        /// As the program itself was compiled.
+        stops: Stops,
+    },
+    /// From a module, the state of its program, its packet buffers, and its linear memories, makes a snapshot.
+    Snapshot {
+        /// The form.
+        format: Format,
+        /// How many memories there are.
+        memories: u32,
+    },
+    /// From a snapshot, makes the module, the state, the packet buffers, and the linear memories.
+    Restore {
+        /// How many files for memories there are. [`Event::Memories`](super::Event::Memories) tells if they are too few.
+        memories: u32,
+        /// The most that all memories together may become, in bytes. Each file gets that length.
+        memory_bytes: u64,
+    },
+    /// Describes a module or a snapshot.
+    Inspect {
+        /// As JSON, not as text.
+        json: bool,
+    },
+    /// From a snapshot, makes a module that continues the program on any engine.
+    Standalone,
+    /// Of a module and its artifact, finds out which instructions are at these offsets of the stoppable code.
+    Symbolize {
+        /// How many bytes at the start of the artifact's file it is.
+        artifact_bytes: u64,
+        /// Function and offset of each instruction.
+        places: Vec<(u32, u64)>,
+    },
+}
+
+impl Job {
+    /// How many files it reads.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        match self {
+            Self::Continue { .. } | Self::Symbolize { .. } => 2,
+            Self::Snapshot { memories, .. } => 3 + count(*memories),
+            Self::Restore { .. } | Self::Inspect { .. } | Self::Standalone => 1,
+        }
+    }
+
+    /// How many files it fills.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Continue { .. } | Self::Snapshot { .. } | Self::Inspect { .. } | Self::Standalone => 1,
+            Self::Restore { memories, .. } => 3 + count(*memories),
+            Self::Symbolize { .. } => 0,
+        }
+    }
+
+    pub(super) fn encode(&self, e: &mut Encoder) {
+        match self {
+            Self::Continue { tier, stops } => {
+                e.u8(0);
+                e.u8(tier.number());
+                e.u8(stops.number());
+            }
+            Self::Snapshot { format, memories } => {
+                e.u8(1);
+                e.u8(match format {
+                    Format::Native => 1,
+                    Format::Upstream => 0,
+                });
+                e.u32(*memories);
+            }
+            Self::Restore { memories, memory_bytes } => {
+                e.u8(2);
+                e.u32(*memories);
+                e.u64(*memory_bytes);
+            }
+            Self::Inspect { json } => {
+                e.u8(3);
+                e.bool(*json);
+            }
+            Self::Standalone => e.u8(4),
+            Self::Symbolize { artifact_bytes, places } => {
+                e.u8(5);
+                e.u64(*artifact_bytes);
+                e.count(places.len());
+                for (function, offset) in places {
+                    e.u32(*function);
+                    e.u64(*offset);
+                }
+            }
+        }
+    }
+
+    pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(match d.u8()? {
+            0 => Self::Continue { tier: tier(d)?, stops: stops(d)? },
+            1 => {
+                let format = match d.u8()? {
+                    0 => Format::Upstream,
+                    1 => Format::Native,
+                    _ => return Err(d.bad_value()),
+                };
+                Self::Snapshot { format, memories: d.u32()? }
+            }
+            2 => Self::Restore { memories: d.u32()?, memory_bytes: d.u64()? },
+            3 => Self::Inspect { json: d.bool()? },
+            4 => Self::Standalone,
+            5 => {
+                let artifact_bytes = d.u64()?;
+                let count = d.count(12)?;
+                let places =
+                    (0..count).map(|_| Ok((d.u32()?, d.u64()?))).collect::<Result<_, DecodeError>>()?;
+                Self::Symbolize { artifact_bytes, places }
+            }
+            _ => return Err(d.bad_value()),
+        })
+    }
+}
+
+fn count(count: u32) -> usize {
+    // Far more than any message can come with: it is refused wherever it is met.
+    usize::try_from(count).unwrap_or(usize::MAX >> 2)
+}
