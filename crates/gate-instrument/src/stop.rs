@@ -102,6 +102,7 @@ mod live;
 mod module;
 mod names;
 mod offsets;
+mod operands;
 mod plan;
 mod sections;
 mod side;
@@ -222,7 +223,11 @@ impl<'a> Program<'a> {
     /// # Errors
     /// [`StopError`] as of [`Program::instrument`].
     pub fn sites(&self, function: u32) -> Result<Vec<Site>, StopError> {
-        self.stops_of(function)
+        if self.module.body(function).is_none() {
+            return Ok(self.import_of(function).into_iter().collect());
+        }
+        let stops = self.stops_of(function)?;
+        Ok(stops.stops.iter().map(|stop| stops.site(stop)).collect())
     }
 
     /// How many functions the program has, imported ones included.

@@ -10,10 +10,10 @@ use super::emit::{self, Context};
 use super::error::StopError;
 use super::helpers;
 use super::link::{Callee, Linker, Place};
-use super::module::{Module, count};
+use super::module::{Module, count, index};
 use super::names::Hidden;
 use super::offsets::Offsets;
-use super::plan::{Budget, Plan};
+use super::plan::Plan;
 use super::sections::{self, Entries};
 use super::values;
 use super::{Instrumented, Program};
@@ -22,18 +22,21 @@ use crate::accept::FunctionType;
 /// The most functions and exports that a module can have.
 const MAX_ENTRIES: usize = 1_000_000;
 
+/// How large the code of a module can be.
+const MAX_BYTES: usize = 1 << 30;
+
 /// The stoppable module.
 pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError> {
     let module = &program.module;
     let context = program.context();
     let mut linker = Linker::new(module, Place::Main);
-    let mut budget = Budget::for_module(module.wasm.len());
     let mut code = Entries::default();
     let mut offsets = Offsets::default();
     for function in (module.imported()..).take(module.bodies.len()) {
-        let plan = Plan::read(module, &program.calls, function, &mut budget)?;
+        let plan = Plan::read(module, &program.calls, function)?;
         let body = emit::function(&context, &plan, &mut linker)?;
         sections::code(&mut code, &body.bytes);
+        check("bytes of code", index(code.size()), MAX_BYTES)?;
         offsets.append(code.size() - count(body.bytes.len()), &body.offsets);
     }
     offsets.note(code.size(), None);

@@ -37,8 +37,9 @@ pub(super) fn function(
     let mut emitter = Emitter::new(context, plan, linker, first_stop(plan, stop, position, &path));
     let layout = plan.layout(stop);
     for instruction in load(context.control, stop.kind, &layout, address, |source, ty| match source {
-        Source::Local(local) => local,
-        Source::Operand(slot) => plan.park(slot, ty),
+        Source::Local(local) => Some(local),
+        Source::Operand(slot) => Some(plan.park(slot, ty)),
+        Source::Unused(_) => None,
     }) {
         emitter.add(&instruction);
     }
@@ -63,20 +64,15 @@ pub(super) fn function(
 }
 
 /// The continuation of a call of an imported function.
-pub(super) fn import(
-    context: &Context<'_>,
-    module: &Module<'_>,
-    function: u32,
-    linker: &mut Linker,
-) -> Body {
+pub(super) fn import(context: &Context<'_>, module: &Module<'_>, function: u32, linker: &mut Linker) -> Body {
     let site = helpers::import_site(module, function);
     let mut locals = values::all_encoded(&site.locals);
     locals.push(wasm_encoder::ValType::I32);
     let mut code = Code::new(&locals);
     let address = count(site.locals.len());
     code.add(&load(context.control, site.kind, &site.layout(), address, |source, _| match source {
-        Source::Local(local) => local,
-        Source::Operand(_) => address,
+        Source::Local(local) => Some(local),
+        Source::Operand(_) | Source::Unused(_) => None,
     }));
     code.add(&[Instruction::Block(wasm_encoder::BlockType::Empty)]);
     let function_index = linker.function(Callee::Host(function));
@@ -94,13 +90,13 @@ fn first_stop(plan: &Plan<'_>, stop: &Stop, position: usize, path: &[BlockId]) -
     loops.next().map_or(position, |start| plan.stops.partition_point(|stop| stop.op < start))
 }
 
-/// Takes the last frame off, and sets locals to its values.
+/// Takes the last frame off, and sets locals to its values, if `local` gives any for them.
 fn load(
     control: &Control,
     kind: SiteKind,
     layout: &Layout,
     address: u32,
-    local: impl Fn(Source, ValueType) -> u32,
+    local: impl Fn(Source, ValueType) -> Option<u32>,
 ) -> Vec<Instruction<'static>> {
     let mut code = vec![
         Instruction::I32Const(0),
@@ -112,12 +108,13 @@ fn load(
         Instruction::I32Store(control.at(FRAMES_SIZE)),
     ];
     for field in &layout.fields {
+        let Some(local) = local(field.source, field.ty) else { continue };
         code.push(Instruction::LocalGet(address));
         code.push(values::load(field.ty, control.at(control.frames + field.offset)));
         if let Some((table, _)) = control.spill(field.ty) {
             code.push(Instruction::TableGet(table));
         }
-        code.push(Instruction::LocalSet(local(field.source, field.ty)));
+        code.push(Instruction::LocalSet(local));
     }
     if kind.is_innermost() {
         // All frames have been taken off, and with them all that was spilled.
@@ -145,7 +142,7 @@ fn load(
 /// end.
 fn reopen(emitter: &mut Emitter<'_, '_>, stop: &Stop, path: &[BlockId]) {
     let plan = emitter.plan;
-    let mut slots = stop.operands.iter().copied().enumerate();
+    let mut slots = plan.operands(stop).into_iter().enumerate();
     let mut pushed = 0;
     for block in path {
         let block = plan.structure.block(*block);

@@ -119,7 +119,13 @@ impl<'e, 'a> Emitter<'e, 'a> {
 
     /// Opens the blocks behind which the code of stop points is. They are the outermost blocks of a function.
     pub(super) fn open_stops(&mut self) {
-        for _ in self.first_stop..=self.plan.stops.len() {
+        let is_shared = self.plan.shared.is_some();
+        self.open(&Instruction::Block(if is_shared {
+            BlockType::Result(ValType::I32)
+        } else {
+            BlockType::Empty
+        }));
+        for _ in self.first_stop..self.plan.stops.len() {
             self.open(&Instruction::Block(BlockType::Empty));
         }
     }
@@ -130,19 +136,40 @@ impl<'e, 'a> Emitter<'e, 'a> {
         self.offsets.note(count(self.code.len()), Some(offset));
     }
 
-    /// Closes these blocks, with the code of the stop points. `save` emits it for each.
+    /// Closes these blocks, with the code of the stop points. `save` emits it for each, but in a function that has one record
+    /// for all of them, it is emitted once:
+    ///
+    /// ```wat
+    /// (block $tail (result i32)
+    ///   (block $stop_1
+    ///     (block $stop_0
+    ///       ;; …
+    ///       (return))
+    ///     (br $tail (i32.const 45))) ;; offset
+    ///   (i32.const 47))
+    /// (call $save_some_i32_i32 (local.get $n) (local.get $parked))
+    /// (call $save)
+    /// (i32.const 0)
+    /// ```
     pub(super) fn close_stops(&mut self) {
         self.offsets.note(count(self.code.len()), None);
         let plan = self.plan;
         for stop in plan.stops.get(self.first_stop..).unwrap_or_default() {
             self.close();
-            self.save(plan.site_id(stop).0, stop);
+            if plan.shared.is_some() {
+                self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+            } else {
+                self.save(stop);
+            }
             // The last one falls through.
             if self.depth > 1 {
                 self.add(&Instruction::Br(self.depth - 1));
             }
         }
         self.close();
+        if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.last()) {
+            self.save_together(stop);
+        }
         for ty in &plan.ty.results {
             self.add(&values::zero(*ty));
         }
@@ -175,7 +202,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
     }
 
     /// Saves a frame. Parameters and locals are where they are in the original, and operands are parked.
-    fn save(&mut self, site: u32, stop: &Stop) {
+    fn save(&mut self, stop: &Stop) {
         let plan = self.plan;
         let layout = plan.layout(stop);
         let mut chunks = layout.chunks().peekable();
@@ -185,12 +212,24 @@ impl<'e, 'a> Emitter<'e, 'a> {
             }
             let last = if chunks.peek().is_none() { Last::Yes } else { Last::No };
             if last == Last::Yes {
-                self.add(&Instruction::I32Const(site.cast_signed()));
+                self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
             }
             let types = chunk.iter().map(|field| field.ty).collect();
             let save = self.linker.function(Callee::Save(types, last));
             self.add(&Instruction::Call(save));
         }
+    }
+
+    /// Saves a frame with the record of any stop point of the function. The operand is the stop point's name.
+    fn save_together(&mut self, stop: &Stop) {
+        let plan = self.plan;
+        for chunk in plan.layout(stop).fields.chunks(layout::CHUNK) {
+            for field in chunk {
+                self.add(&Instruction::LocalGet(plan.local_of(field)));
+            }
+            self.call(Callee::Save(chunk.iter().map(|field| field.ty).collect(), Last::No));
+        }
+        self.call(Callee::Save(Vec::new(), Last::Yes));
     }
 
     /// Emits the instructions in a range of positions.
@@ -256,8 +295,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
             Operator::RefFunc { function_index } => {
                 // A table or a global may have it when the program is taken down.
                 self.linker.needed.insert(*function_index);
-                let function = self.linker.function(callee(self.context.calls, *function_index));
-                self.add(&Instruction::RefFunc(function));
+                self.reference(*function_index);
             }
             Operator::DataDrop { data_index } => self.call(Callee::DataDrop(*data_index)),
             Operator::ElemDrop { elem_index } => self.call(Callee::ElementDrop(*elem_index)),
@@ -329,6 +367,21 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn after_call(&mut self, position: usize) {
         if let Some((stop, _)) = self.plan.stop_at(position) {
             self.stop_if_unwinding(stop);
+        }
+    }
+
+    /// Takes a reference to a function. One that other code takes would be another one for some engines, as it is to an import:
+    /// who looks for the function by its reference would not find it.
+    fn reference(&mut self, function: u32) {
+        match self.linker.place {
+            Place::Main => {
+                if !self.plan.stops.is_empty() {
+                    self.linker.function(Callee::Reference(function));
+                }
+                let function = self.linker.function(callee(self.context.calls, function));
+                self.add(&Instruction::RefFunc(function));
+            }
+            Place::Side => self.call(Callee::Reference(function)),
         }
     }
 
@@ -422,14 +475,15 @@ impl Plan<'_> {
     /// The record that saves a frame at a stop point.
     pub(super) fn layout(&self, stop: &Stop) -> Layout {
         let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
-        layout::layout(stop.live.iter().map(|local| (*local, ty(*local))), &stop.operands)
+        let live = stop.live.iter().map(|local| (*local, ty(*local)));
+        layout::layout(live, &self.operands(stop), self.shared.as_deref())
     }
 
     /// The local that a saved value is in.
     pub(super) fn local_of(&self, field: &Field) -> u32 {
         match field.source {
             Source::Local(local) => local,
-            Source::Operand(slot) => self.park(slot, field.ty),
+            Source::Operand(slot) | Source::Unused(slot) => self.park(slot, field.ty),
         }
     }
 }

@@ -12,12 +12,6 @@ pub enum StopError {
     /// The module is not valid with the accepted features.
     #[error("the module is invalid at offset {offset:#x}")]
     Invalid { offset: usize, source: wasmparser::Error },
-    /// The values to be saved at all stop points together are out of proportion to the module's size.
-    #[error(
-        "function {function} has too many values alive at its loops and calls to be made stoppable (at most {limit} \
-         values in the module so far)"
-    )]
-    LiveValues { function: u32, limit: u64 },
     /// A function is too large with its stop points.
     #[error("function {function} has more than {limit} bytes of code with its stop points")]
     FunctionBytes { function: u32, limit: usize },

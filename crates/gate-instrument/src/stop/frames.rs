@@ -1,11 +1,13 @@
 //! Frames as values: out of the control memory, and back into it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::callees::Callees;
 use super::error::StopError;
-use super::layout::{Source, TRAILER};
+use super::layout::{self, Source, TRAILER};
 use super::module::index;
+use super::plan::Stops;
 use super::site::{Call, Site, SiteId};
 use super::{Continuations, Program};
 use crate::accept::ValueType;
@@ -116,11 +118,12 @@ impl Program<'_> {
             let start = bytes.len().checked_sub(size).ok_or_else(|| truncated(size))?;
             let (rest, record) = bytes.split_at(start);
             let mut locals: Vec<_> = site.locals.iter().copied().map(Value::zero).collect();
-            let mut operands: Vec<_> = site.operands.iter().copied().map(Value::zero).collect();
+            let mut operands: Vec<_> = site.operands().into_iter().map(Value::zero).collect();
             for field in &layout.fields {
                 let value = match field.source {
                     Source::Local(local) => locals.get_mut(index(local)),
                     Source::Operand(slot) => operands.get_mut(slot),
+                    Source::Unused(_) => continue,
                 };
                 let value = value.expect("a layout has values of its stop point only");
                 let at = record.get(index(field.offset)..).unwrap_or_default();
@@ -152,6 +155,10 @@ impl Program<'_> {
                 let value = match field.source {
                     Source::Local(local) => frame.locals.get(index(local)),
                     Source::Operand(slot) => frame.operands.get(slot),
+                    Source::Unused(_) => {
+                        bytes.resize(bytes.len() + index(layout::size(field.ty)), 0);
+                        continue;
+                    }
                 };
                 match value.copied().ok_or(FrameError::Values { position })? {
                     Value::I32(bits) | Value::F32(bits) => bytes.extend(bits.to_le_bytes()),
@@ -195,7 +202,7 @@ impl Program<'_> {
             let same = |values: &[Value], types: &[ValueType]| {
                 values.iter().map(|value| value.ty()).eq(types.iter().copied())
             };
-            if !same(&frame.locals, &site.locals) || !same(&frame.operands, &site.operands) {
+            if !same(&frame.locals, &site.locals) || !same(&frame.operands, &site.operands()) {
                 return Err(FrameError::Values { position });
             }
             caller = site.call;
@@ -221,7 +228,7 @@ fn read(ty: ValueType, bytes: &[u8]) -> Option<Value> {
 /// Stop points of the functions that have been asked for.
 struct Sites<'s, 'a> {
     program: &'s Program<'a>,
-    functions: HashMap<u32, BTreeMap<SiteId, Site>>,
+    functions: HashMap<u32, Stops>,
 }
 
 impl<'s, 'a> Sites<'s, 'a> {
@@ -229,15 +236,16 @@ impl<'s, 'a> Sites<'s, 'a> {
         Self { program, functions: HashMap::new() }
     }
 
-    fn get(&mut self, site: SiteId) -> Result<&Site, StopError> {
-        let function = self.program.function_of(site).ok_or(StopError::NoSite { site })?;
+    fn get(&mut self, id: SiteId) -> Result<Site, StopError> {
+        let no_site = StopError::NoSite { site: id };
+        let Some(function) = self.program.function_of(id) else { return Err(no_site) };
+        if let Some(site) = self.program.import_of(function) {
+            return Ok(site);
+        }
         let known = match self.functions.entry(function) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let sites = self.program.sites(function)?;
-                entry.insert(sites.into_iter().map(|site| (site.id, site)).collect())
-            }
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.program.stops_of(function)?),
         };
-        known.get(&site).ok_or(StopError::NoSite { site })
+        known.find(id).ok_or(no_site)
     }
 }

@@ -9,6 +9,7 @@ use super::error::StopError;
 use super::layout::{self, TRAILER};
 use super::link::{Callee, Last, Linker};
 use super::module::{Module, count, index};
+use super::operands::StackOf;
 use super::site::{Site, SiteId, SiteKind};
 use super::values;
 use crate::accept::ValueType;
@@ -62,6 +63,12 @@ pub(super) fn body(
             let params = count(module.function_type(*function).params.len());
             (0..params).for_each(|param| code.add(&[Instruction::LocalGet(param)]));
             code.add(&[Instruction::Call(*function)]);
+            code.finish()
+        }
+        Callee::Reference(function) => {
+            let mut code = Code::new(&[]);
+            let function = linker.function(emit::callee(context.calls, *function));
+            code.add(&[Instruction::RefFunc(function)]);
             code.finish()
         }
         Callee::Save(types, last) => save(context.control, types, *last),
@@ -152,8 +159,9 @@ pub(super) fn import_site(module: &Module<'_>, function: u32) -> Site {
         kind: SiteKind::Import,
         locals: locals.into(),
         live: (0..count(locals.len())).collect(),
-        operands: Vec::new(),
         call: None,
+        operands: StackOf::default(),
+        parked: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where the values of a frame are in its record.
 
+use super::module::index;
+use super::plan::Parked;
 use crate::accept::ValueType;
 
 /// How many values are handed to a helper function at once. More would be stored by the caller where the callee finds
@@ -27,6 +29,8 @@ pub(super) enum Source {
     Local(u32),
     /// The operand at this position, counted from the lowest.
     Operand(usize),
+    /// What was parked for an operand at this position, which is none of the stop point's.
+    Unused(usize),
 }
 
 /// The record of a frame.
@@ -37,11 +41,22 @@ pub(super) struct Layout {
     pub(super) size: u32,
 }
 
-/// The record that saves some locals, given with their types, and operands.
-pub(super) fn layout(live: impl Iterator<Item = (u32, ValueType)>, operands: &[ValueType]) -> Layout {
-    let locals = live.map(|(local, ty)| (Source::Local(local), ty));
-    let operands = operands.iter().enumerate().map(|(position, ty)| (Source::Operand(position), *ty));
-    let mut values: Vec<_> = locals.chain(operands).collect();
+/// The record that saves some locals, given with their types, and operands: all that are `parked` in the function, if it has
+/// one record for all its stop points.
+pub(super) fn layout(
+    live: impl Iterator<Item = (u32, ValueType)>,
+    operands: &[ValueType],
+    parked: Option<&[Parked]>,
+) -> Layout {
+    let mut values: Vec<_> = live.map(|(local, ty)| (Source::Local(local), ty)).collect();
+    match parked {
+        None => values.extend((0..).map(Source::Operand).zip(operands.iter().copied())),
+        Some(parked) => values.extend(parked.iter().map(|(slot, ty)| {
+            let slot = index(*slot);
+            let is_operand = operands.get(slot) == Some(ty);
+            (if is_operand { Source::Operand(slot) } else { Source::Unused(slot) }, *ty)
+        })),
+    }
     // Sorted by type, there are few different lists of types, and each needs a function that saves them.
     values.sort_by_key(|(_, ty)| rank(*ty));
     let mut offset = 0;

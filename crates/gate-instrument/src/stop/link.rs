@@ -17,6 +17,8 @@ pub(super) enum Callee {
     Import(u32),
     /// Calls an imported function, for code in another module: the host shall see calls from the program only.
     Host(u32),
+    /// Gives a reference to a function of the program, for code in another module.
+    Reference(u32),
     /// Appends values of these types to the frames. The last of a frame also gets the stop point.
     Save(Vec<ValueType>, Last),
     /// `memory.init` of a segment, for code in another module.
@@ -45,6 +47,7 @@ impl Callee {
             Self::Function(function) => format!("function {function}"),
             Self::Import(function) => format!("import {function}"),
             Self::Host(function) => format!("host {function}"),
+            Self::Reference(function) => format!("reference {function}"),
             Self::Save(types, last) => {
                 let mut name = String::from(if *last == Last::Yes { "save" } else { "save some" });
                 for ty in types {
@@ -63,6 +66,9 @@ impl Callee {
     /// Its type.
     pub(super) fn ty(&self, module: &Module<'_>) -> FunctionType {
         let params = match self {
+            Self::Reference(_) => {
+                return FunctionType { params: Vec::new(), results: vec![ValueType::FuncRef] };
+            }
             Self::Function(function) | Self::Import(function) | Self::Host(function) => {
                 return module.function_type(*function).clone();
             }

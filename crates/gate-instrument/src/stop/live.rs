@@ -9,7 +9,9 @@
 //!
 //! An exception can leave a `try_table` at every call and `throw` in it, so what is alive at its handlers is alive there.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use wasmparser::{Catch, Operator};
 
@@ -20,49 +22,73 @@ use super::plan::Stop;
 use super::site::SiteKind;
 
 /// How many words of sets may be handled per instruction, on average. Functions above this, made of many thousands of
-/// both locals and branches, get the answer that everything is alive, in linear time.
+/// both locals and branches, get the answer that everything is alive that is read anywhere, in linear time.
 const WORDS_PER_OP: usize = 64;
 
-/// Fills in the live locals of all stop points. Parameters are `params` of the `locals`. Each number of values that is
-/// found is offered to `take` first, which may refuse it.
+/// Which locals the stop points of a function save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// Each saves its own live ones.
+    Each,
+    /// Each saves those that are alive at any.
+    Together,
+}
+
+/// Fills in the locals that stop points save: the live ones of each, if they are at most as many as are `left`, if any are.
+/// Parameters are `params` of the `locals`.
 pub(super) fn mark(
     structure: &Structure<'_>,
     stops: &mut [Stop],
     locals: usize,
     params: usize,
-    take: &mut dyn FnMut(usize) -> Result<(), StopError>,
-) -> Result<(), StopError> {
+    mut left: Option<usize>,
+) -> Result<Saved, StopError> {
     if stops.is_empty() {
-        return Ok(());
+        return Ok(Saved::Each);
     }
     let words = locals.div_ceil(64);
     let sets: usize = structure.ops.iter().map(|op| sets(&op.operator)).sum();
     if sets.saturating_mul(words) > structure.ops.len().saturating_mul(WORDS_PER_OP) {
-        for stop in stops {
-            let all = if stop.kind == SiteKind::Entry { params } else { locals };
-            take(all)?;
-            stop.live = (0..count(all)).collect();
-        }
-        return Ok(());
+        let read = reads(structure);
+        let fits = left.is_some_and(|left| read.len().saturating_mul(stops.len()) <= left);
+        stops.iter_mut().for_each(|stop| stop.live = read.clone());
+        return Ok(if fits { Saved::Each } else { Saved::Together });
     }
     let mut pass = Pass { structure, heads: vec![None; structure.blocks().len()], words };
-    pass.heads = pass.run(&mut |_, _, _| Ok(()))?;
+    pass.heads = pass.run(&mut |_, _, _| {})?;
     pass.add_outer_heads();
     let mut next = stops.len();
+    let mut together = Set::empty(words);
     // Stop points come in the order of their instructions, and this pass from the last to the first. That of the entry
     // shares its instruction with what may be another one.
     pass.run(&mut |op, when, live| {
-        let Some(stop) = next.checked_sub(1).and_then(|last| stops.get_mut(last)) else { return Ok(()) };
+        let Some(stop) = next.checked_sub(1).and_then(|last| stops.get_mut(last)) else { return };
         let at_entry = stop.kind == SiteKind::Entry;
         if stop.op == op && at_entry == (when == When::Before) {
             let end = if at_entry { params } else { locals };
-            stop.live = live.iter().take_while(|local| index(*local) < end).collect();
-            take(stop.live.len())?;
+            if let Some(room) = left {
+                stop.live = live.iter().take_while(|local| index(*local) < end).collect();
+                left = room.checked_sub(stop.live.len());
+            }
+            together.add_all(live);
             next -= 1;
         }
-        Ok(())
     })?;
-    Ok(())
+    if left.is_some() {
+        return Ok(Saved::Each);
+    }
+    let together: Arc<[u32]> = together.iter().collect();
+    stops.iter_mut().for_each(|stop| stop.live = together.clone());
+    Ok(Saved::Together)
+}
+
+/// The locals that are read anywhere.
+fn reads(structure: &Structure<'_>) -> Arc<[u32]> {
+    let read = structure.ops.iter().filter_map(|op| match op.operator {
+        Operator::LocalGet { local_index } => Some(local_index),
+        _ => None,
+    });
+    read.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// How many sets an instruction needs to be copied or united.
@@ -153,7 +179,7 @@ struct Pass<'p, 'a> {
 }
 
 /// What to do with the locals that are alive at an instruction.
-type Visit<'v> = dyn FnMut(usize, When, &Set) -> Result<(), StopError> + 'v;
+type Visit<'v> = dyn FnMut(usize, When, &Set) + 'v;
 
 impl Pass<'_, '_> {
     /// Visits all instructions, the last one first. Gives what is alive at the heads of loops.
@@ -167,7 +193,7 @@ impl Pass<'_, '_> {
             {
                 live.add_all(handlers);
             }
-            visit(position, When::After, &live)?;
+            visit(position, When::After, &live);
             match &op.operator {
                 Operator::LocalGet { local_index } => live.insert(*local_index),
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
@@ -222,7 +248,7 @@ impl Pass<'_, '_> {
                 }
                 _ => {}
             }
-            visit(position, When::Before, &live)?;
+            visit(position, When::Before, &live);
         }
         Ok(heads)
     }

@@ -11,6 +11,7 @@ use super::calls::Calls;
 use super::error::StopError;
 use super::live;
 use super::module::{Module, count, index};
+use super::operands::{Operands, Stack, StackOf};
 use super::site::{Call, Site, SiteId, SiteKind};
 use super::values;
 use crate::accept::{FunctionType, ValueType};
@@ -28,10 +29,16 @@ pub(super) struct Plan<'a> {
     pub(super) locals: Arc<[ValueType]>,
     /// Locals to be added, in which operands are parked.
     pub(super) scratch: Vec<ValueType>,
+    /// What is parked in each of them.
+    parked_in: Vec<Parked>,
+    /// All parked operands, in a function whose stop points have too many values: they save the same ones then, which are all
+    /// that any of them has, with the same code.
+    pub(super) shared: Option<Arc<[Parked]>>,
     /// Its reachable instructions and blocks.
     pub(super) structure: Structure<'a>,
     /// Its stop points, in the order of their instructions; at most one for an instruction besides that for the entry.
     pub(super) stops: Vec<Stop>,
+    operands: Arc<Operands>,
     /// Where its body starts, in bytes from the start of the module.
     pub(super) offset: u32,
     before: HashMap<usize, Range<usize>>,
@@ -42,56 +49,48 @@ pub(super) struct Plan<'a> {
 
 /// A stop point within a function.
 pub(super) struct Stop {
+    /// Its name.
+    pub(super) id: SiteId,
     /// What the program does there.
     pub(super) kind: SiteKind,
     /// Its instruction; of the entry, the first one.
     pub(super) op: usize,
     /// The block it is in: of a loop, the loop.
     pub(super) block: Option<BlockId>,
-    /// The types of the operands.
-    pub(super) operands: Vec<ValueType>,
+    /// The operands.
+    pub(super) operands: Stack,
     /// The locals to be saved.
-    pub(super) live: Vec<u32>,
+    pub(super) live: Arc<[u32]>,
+    /// What is called, in a call.
+    pub(super) call: Option<Call>,
 }
 
-/// How many values may be saved at all stop points of a module together.
-pub(super) struct Budget {
-    limit: u64,
-    left: u64,
+/// The stop points of a function without its code.
+pub(super) struct Stops {
+    /// The stop points, in the order of their instructions.
+    pub(super) stops: Vec<Stop>,
+    function: u32,
+    locals: Arc<[ValueType]>,
+    operands: Arc<Operands>,
+    parked: Option<Arc<[Parked]>>,
 }
 
-impl Budget {
-    /// Room for values at stop points in proportion to the size of a module.
-    ///
-    /// Programs save a value per three bytes of code at most (the worst of some hundred, made by various compilers). A
-    /// module made for the purpose could have tens of thousands of locals alive at each of a million calls.
-    pub(super) fn for_module(bytes: usize) -> Self {
-        let limit = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(16).saturating_add(1 << 16);
-        Self { limit, left: limit }
-    }
+/// A local in which an operand is parked: the operand's position from the lowest, and its type.
+pub(super) type Parked = (u32, ValueType);
 
-    fn take(&mut self, function: u32, values: usize) -> Result<(), StopError> {
-        let values = u64::try_from(values).unwrap_or(u64::MAX).saturating_add(1);
-        self.left =
-            self.left.checked_sub(values).ok_or(StopError::LiveValues { function, limit: self.limit })?;
-        Ok(())
-    }
-}
+/// How many values per byte of a function its stop points may save each with code of its own.
+///
+/// Compiled programs save a value per three bytes at most (the worst of some hundred, made by various compilers). A function
+/// made for the purpose could have tens of thousands of locals alive at each of a million calls.
+const VALUES_PER_BYTE: usize = 16;
 
 impl<'a> Plan<'a> {
     /// Reads a function that is not imported. Validates it, too.
-    pub(super) fn read(
-        module: &Module<'a>,
-        calls: &Calls,
-        function: u32,
-        budget: &mut Budget,
-    ) -> Result<Self, StopError> {
+    pub(super) fn read(module: &Module<'a>, calls: &Calls, function: u32) -> Result<Self, StopError> {
         let body = module.body(function).expect("imported functions have no plan");
         let mut validator = module.validator(function);
         let mut reader = body.get_binary_reader();
         validator.read_locals(&mut reader)?;
-        // Any number of locals takes a few bytes to declare.
-        budget.take(function, index(validator.len_locals()) / 16)?;
         let locals = (0..validator.len_locals()).filter_map(|local| validator.get_local_type(local));
         let locals = locals.map(values::value_type).collect();
         let structure = Structure::read(module, calls, body)?;
@@ -100,33 +99,46 @@ impl<'a> Plan<'a> {
             ty: module.function_type(function).clone(),
             locals,
             scratch: Vec::new(),
+            parked_in: Vec::new(),
+            shared: None,
             structure,
             stops: Vec::new(),
+            operands: Arc::default(),
             offset: count(body.range().start),
             before: HashMap::new(),
             after: HashMap::new(),
             parked: Vec::new(),
             parks: HashMap::new(),
         };
-        let mut walk = Walk { plan, validator, stack: Vec::new(), watermark: 0, frames: Vec::new() };
+        let mut walk = Walk {
+            plan,
+            validator,
+            stack: Vec::new(),
+            operands: Operands::default(),
+            known: Vec::new(),
+            watermark: 0,
+            frames: Vec::new(),
+        };
         if calls.polls_at_entry(function) {
-            walk.stop(SiteKind::Entry, 0, None, 0, budget)?;
+            walk.stop(SiteKind::Entry, 0, None, 0);
         }
         for op in 0..walk.plan.structure.ops.len() {
-            walk.op(calls, op, budget)?;
+            walk.op(calls, op)?;
         }
         let mut plan = walk.plan;
+        plan.operands = Arc::new(walk.operands);
         if plan.locals.len() + plan.scratch.len() >= MAX_LOCALS {
             let found = plan.locals.len() + plan.scratch.len();
             return Err(StopError::Locals { function, found, limit: MAX_LOCALS });
         }
-        live::mark(
-            &plan.structure,
-            &mut plan.stops,
-            plan.locals.len(),
-            plan.ty.params.len(),
-            &mut |values| budget.take(function, values),
-        )?;
+        let limit = body.range().len().saturating_mul(VALUES_PER_BYTE);
+        let operands = plan.stops.iter().map(|stop| stop.operands.height()).fold(0, usize::saturating_add);
+        let left = limit.checked_sub(operands);
+        let each =
+            live::mark(&plan.structure, &mut plan.stops, plan.locals.len(), plan.ty.params.len(), left)?;
+        if each == live::Saved::Together {
+            plan.shared = Some(plan.parked_in.as_slice().into());
+        }
         Ok(plan)
     }
 
@@ -162,31 +174,36 @@ impl<'a> Plan<'a> {
         self.stops.first().filter(|stop| stop.kind == SiteKind::Entry)
     }
 
-    /// The name of a stop point of this function.
-    pub(super) fn site_id(&self, stop: &Stop) -> SiteId {
-        match stop.kind {
-            SiteKind::Entry => SiteId(self.offset),
-            SiteKind::Loop | SiteKind::Call | SiteKind::Import => SiteId(self.op(stop.op).offset),
-        }
+    /// The types of the operands of a stop point, the lowest first.
+    pub(super) fn operands(&self, stop: &Stop) -> Vec<ValueType> {
+        self.operands.types(stop.operands)
     }
 
-    /// A stop point of this function as others see it.
+    /// What others need to know of the stop points.
+    pub(super) fn into_stops(self) -> Stops {
+        let Self { function, locals, operands, shared: parked, stops, .. } = self;
+        Stops { stops, function, locals, operands, parked }
+    }
+}
+
+impl Stops {
+    /// A stop point as others see it.
     pub(super) fn site(&self, stop: &Stop) -> Site {
         Site {
-            id: self.site_id(stop),
+            id: stop.id,
             function: self.function,
             kind: stop.kind,
             locals: self.locals.clone(),
             live: stop.live.clone(),
-            operands: stop.operands.clone(),
-            call: match (stop.kind, &self.op(stop.op).operator) {
-                (SiteKind::Call, Operator::Call { function_index }) => Some(Call::Direct(*function_index)),
-                (SiteKind::Call, Operator::CallIndirect { type_index, .. }) => {
-                    Some(Call::Indirect(*type_index))
-                }
-                _ => None,
-            },
+            call: stop.call,
+            operands: StackOf { all: self.operands.clone(), stack: stop.operands },
+            parked: self.parked.clone(),
         }
+    }
+
+    /// The stop point with a name.
+    pub(super) fn find(&self, id: SiteId) -> Option<Site> {
+        self.stops.iter().find(|stop| stop.id == id).map(|stop| self.site(stop))
     }
 }
 
@@ -203,6 +220,9 @@ struct Walk<'a> {
     plan: Plan<'a>,
     validator: FuncValidator<ValidatorResources>,
     stack: Vec<ValueType>,
+    operands: Operands,
+    /// The stacks that there are under operands, from the lowest one on.
+    known: Vec<Stack>,
     /// How many operands, from the lowest, are parked already.
     ///
     /// A place on the stack holds the same operand as long as anything is there, so an operand is parked once.
@@ -211,7 +231,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn op(&mut self, calls: &Calls, op: usize, budget: &mut Budget) -> Result<(), StopError> {
+    fn op(&mut self, calls: &Calls, op: usize) -> Result<(), StopError> {
         let Op { operator, offset, block, .. } = self.plan.op(op).clone();
         let position = index(offset);
         match &operator {
@@ -237,7 +257,7 @@ impl Walk<'_> {
                     if !range.is_empty() {
                         self.plan.after.insert(op, range);
                     }
-                    self.stop(SiteKind::Loop, op, Some(block), 0, budget)?;
+                    self.stop(SiteKind::Loop, op, Some(block), 0);
                 }
             }
             Operator::Else | Operator::End => {
@@ -249,6 +269,7 @@ impl Walk<'_> {
                     self.frames.push(frame);
                 }
                 self.stack.truncate(base);
+                self.known.truncate(base);
                 self.watermark = watermark.min(base);
                 let height = index(self.validator.operand_stack_height());
                 self.push(height - base);
@@ -266,7 +287,7 @@ impl Walk<'_> {
                     if self.watermark < self.stack.len() - pops {
                         self.park_before(op);
                     }
-                    self.stop(SiteKind::Call, op, block, pops, budget)?;
+                    self.stop(SiteKind::Call, op, block, pops);
                 }
                 self.validator.op(position, &operator)?;
                 self.pop(pops);
@@ -281,6 +302,7 @@ impl Walk<'_> {
     fn pop(&mut self, operands: usize) {
         let height = self.stack.len().saturating_sub(operands);
         self.stack.truncate(height);
+        self.known.truncate(height);
         self.watermark = self.watermark.min(height);
     }
 
@@ -306,6 +328,7 @@ impl Walk<'_> {
             let next = count(self.plan.locals.len() + self.plan.scratch.len());
             let local = *self.plan.parks.entry((count(slot), ty)).or_insert_with(|| {
                 self.plan.scratch.push(ty);
+                self.plan.parked_in.push((count(slot), ty));
                 next
             });
             self.plan.parked.push(local);
@@ -315,18 +338,20 @@ impl Walk<'_> {
     }
 
     /// Notes a stop point whose instruction takes some operands that are not saved.
-    fn stop(
-        &mut self,
-        kind: SiteKind,
-        op: usize,
-        block: Option<BlockId>,
-        taken: usize,
-        budget: &mut Budget,
-    ) -> Result<(), StopError> {
-        let operands = self.stack.get(..self.stack.len() - taken).unwrap_or_default();
-        budget.take(self.plan.function, operands.len())?;
-        let operands = operands.to_vec();
-        self.plan.stops.push(Stop { kind, op, block, operands, live: Vec::new() });
-        Ok(())
+    fn stop(&mut self, kind: SiteKind, op: usize, block: Option<BlockId>, taken: usize) {
+        let height = self.stack.len() - taken;
+        for ty in self.stack.get(self.known.len()..height).unwrap_or_default() {
+            let below = self.known.last().copied().unwrap_or_default();
+            self.known.push(self.operands.push(below, *ty));
+        }
+        let operands = height.checked_sub(1).and_then(|top| self.known.get(top)).copied().unwrap_or_default();
+        let Op { operator, offset, .. } = self.plan.op(op);
+        let call = match (kind, operator) {
+            (SiteKind::Call, Operator::Call { function_index }) => Some(Call::Direct(*function_index)),
+            (SiteKind::Call, Operator::CallIndirect { type_index, .. }) => Some(Call::Indirect(*type_index)),
+            _ => None,
+        };
+        let id = SiteId(if kind == SiteKind::Entry { self.plan.offset } else { *offset });
+        self.plan.stops.push(Stop { id, kind, op, block, operands, live: Arc::default(), call });
     }
 }

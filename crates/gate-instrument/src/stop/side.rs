@@ -15,7 +15,7 @@ use super::link::{Callee, Linker, Place};
 use super::module::{Module, count, index};
 use super::names::Hidden;
 use super::offsets::Offsets;
-use super::plan::{Budget, Plan};
+use super::plan::{Plan, Stops};
 use super::sections::{self, Entries};
 use super::site::SiteId;
 use super::values;
@@ -61,11 +61,10 @@ pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<C
         let body = if module.body(function).is_some() {
             // All stop points of a function come together.
             if planned.as_ref().is_none_or(|plan| plan.function != function) {
-                let mut budget = Budget::for_module(module.wasm.len());
-                planned = Some(Plan::read(module, &program.calls, function, &mut budget)?);
+                planned = Some(Plan::read(module, &program.calls, function)?);
             }
             let plan = planned.as_ref().expect("it has just been made");
-            let position = plan.stops.iter().position(|stop| plan.site_id(stop) == site);
+            let position = plan.stops.iter().position(|stop| stop.id == site);
             let position = position.ok_or(StopError::NoSite { site })?;
             continuation::function(&context, module, plan, position, &mut linker, table)?
         } else {
@@ -118,9 +117,6 @@ fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], c
     let all: Vec<_> = (first..first + slots).collect();
     let table = count(program.module.tables.len() + program.control.table_types().len());
     elements.active(Some(table), &ConstExpr::i32_const(0), Elements::Functions(all.into()));
-    // Code may take references to these.
-    let imported: Vec<_> = (0..first).collect();
-    elements.declared(Elements::Functions(imported.into()));
     encoded.section(&elements);
     code.section(&mut encoded, 10);
     encoded.finish()
@@ -195,15 +191,14 @@ impl Program<'_> {
         Some(count(import)).filter(|function| self.calls.may_block(*function))
     }
 
-    /// The stop points of a function.
-    pub(super) fn stops_of(&self, function: u32) -> Result<Vec<super::Site>, StopError> {
-        if self.module.body(function).is_none() {
-            let blocks = self.calls.may_block(function);
-            let site = || super::helpers::import_site(&self.module, function);
-            return Ok(blocks.then(site).into_iter().collect());
-        }
-        let mut budget = Budget::for_module(self.module.wasm.len());
-        let plan = Plan::read(&self.module, &self.calls, function, &mut budget)?;
-        Ok(plan.stops.iter().map(|stop| plan.site(stop)).collect())
+    /// The stop points of a function that is not imported.
+    pub(super) fn stops_of(&self, function: u32) -> Result<Stops, StopError> {
+        Ok(Plan::read(&self.module, &self.calls, function)?.into_stops())
+    }
+
+    /// The stop point at which an imported function is called, if it may block.
+    pub(super) fn import_of(&self, function: u32) -> Option<super::Site> {
+        let blocks = self.calls.may_block(function);
+        blocks.then(|| super::helpers::import_site(&self.module, function))
     }
 }

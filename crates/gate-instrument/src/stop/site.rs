@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::layout::{self, Layout};
 use super::module::index;
+use super::operands::StackOf;
+use super::plan::Parked;
 use crate::accept::ValueType;
 
 /// A stop point: the offset of its instruction, in bytes from the start of the module.
@@ -49,12 +51,14 @@ pub struct Site {
     /// The types of all parameters and locals of the function.
     pub locals: Arc<[ValueType]>,
     /// The locals that are saved, in ascending order: those that may be read before they are written again. All others
-    /// are zero or null in a program that continues.
-    pub live: Vec<u32>,
-    /// The types of the operands, the lowest first. In a call they are those below its arguments.
-    pub operands: Vec<ValueType>,
+    /// are zero or null in a program that continues. In a function that has very many of them, they are those of all its stop
+    /// points together.
+    pub live: Arc<[u32]>,
     /// What is called, at a stop point of kind [`SiteKind::Call`].
     pub call: Option<Call>,
+    pub(super) operands: StackOf,
+    /// What else the record has room for, if it is the same for all stop points of the function.
+    pub(super) parked: Option<Arc<[Parked]>>,
 }
 
 /// What a call calls.
@@ -67,9 +71,15 @@ pub enum Call {
 }
 
 impl Site {
+    /// The types of the operands, the lowest first. In a call they are those below its arguments.
+    pub fn operands(&self) -> Vec<ValueType> {
+        self.operands.types()
+    }
+
     /// The record that saves a frame here.
     pub(super) fn layout(&self) -> Layout {
         let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
-        layout::layout(self.live.iter().map(|local| (*local, ty(*local))), &self.operands)
+        let live = self.live.iter().map(|local| (*local, ty(*local)));
+        layout::layout(live, &self.operands(), self.parked.as_deref())
     }
 }

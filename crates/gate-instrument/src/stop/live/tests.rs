@@ -16,7 +16,7 @@ fn check(body: &str, expect: &[(SiteKind, &[u32])]) {
     let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false };
     let program = Program::new(&wasm, &config).unwrap();
     let sites = program.sites(0).unwrap();
-    let found: Vec<_> = sites.iter().map(|site| (site.kind, site.live.as_slice())).collect();
+    let found: Vec<_> = sites.iter().map(|site| (site.kind, &site.live[..])).collect();
     assert_eq!(found, expect);
 }
 

@@ -196,7 +196,6 @@
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 1) (i32.const 0) func 1)
-;;   (elem (;1;) declare func 0)
 ;;   (func (;1;) (type 4)
 ;;     (local i32)
 ;;     i32.const 0
@@ -257,7 +256,6 @@
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 3))
 ;;   (elem (;0;) (table 1) (i32.const 0) func 3)
-;;   (elem (;1;) declare func 0 1 2)
 ;;   (func (;3;) (type 6) (result i32)
 ;;     (local exnref i32 i32)
 ;;     i32.const 0

@@ -161,7 +161,6 @@
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 2))
 ;;   (elem (;0;) (table 1) (i32.const 0) func 2)
-;;   (elem (;1;) declare func 0 1)
 ;;   (func (;2;) (type 2) (result i32)
 ;;     (local i32 i64 i32)
 ;;     i32.const 0

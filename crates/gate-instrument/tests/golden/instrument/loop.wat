@@ -162,7 +162,6 @@
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 1)
-;;   (elem (;1;) declare func 0)
 ;;   (func (;1;) (type 2)
 ;;     (local i32 i32)
 ;;     i32.const 0
@@ -207,7 +206,6 @@
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 2))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 2)
-;;   (elem (;1;) declare func 0 1)
 ;;   (func (;2;) (type 2) (result i32)
 ;;     (local i32 i64 i32 i32)
 ;;     i32.const 0

@@ -109,7 +109,6 @@
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 2))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 2)
-;;   (elem (;1;) declare func 0 1)
 ;;   (func (;2;) (type 1) (result i32)
 ;;     (local i32 i32 i32 i32)
 ;;     i32.const 0
@@ -170,7 +169,6 @@
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 1)
-;;   (elem (;1;) declare func 0)
 ;;   (func (;1;) (type 1) (result i32)
 ;;     (local i32 i32 i32 i32)
 ;;     i32.const 0

@@ -165,7 +165,6 @@
 ;;   (table (;2;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 2) (i32.const 0) func 1)
-;;   (elem (;1;) declare func 0)
 ;;   (func (;1;) (type 1) (result funcref)
 ;;     (local funcref i32 externref i32)
 ;;     i32.const 0

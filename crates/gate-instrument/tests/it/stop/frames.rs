@@ -34,7 +34,7 @@ fn frame(site: &Site) -> Frame {
         function: site.function,
         site: site.id,
         locals: site.locals.iter().copied().map(Value::zero).collect(),
-        operands: site.operands.iter().copied().map(Value::zero).collect(),
+        operands: site.operands().into_iter().map(Value::zero).collect(),
     }
 }
 

@@ -35,7 +35,11 @@ fn describe(path: &Path, input: &str) -> String {
         writeln!(
             output,
             "stop point {position}: {} {:?} in function {}, locals {:?}, operands {:?}",
-            site.id.0, site.kind, site.function, site.live, site.operands
+            site.id.0,
+            site.kind,
+            site.function,
+            site.live,
+            site.operands()
         )
         .unwrap();
     }

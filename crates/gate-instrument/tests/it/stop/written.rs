@@ -2,10 +2,12 @@
 //!
 //! Each is a file in `tests/stop`. Its functions are run one after the other, as by [`check`].
 
+use std::fmt::Write;
 use std::path::Path;
 
 use gate_instrument::stop::{Poll, Program};
 
+use super::machine::{Plan, run_original, run_stopped};
 use super::{check, machine, validate};
 
 /// Checks a program, and that it is stopped at least a number of times.
@@ -100,6 +102,48 @@ fn vectors_and_numbers() {
 #[test]
 fn many_values() {
     check_file("many_values", 10);
+}
+
+/// All stop points of a function save the same values, with one piece of code: locals of several types, and those in which
+/// operands are parked.
+#[test]
+fn values_saved_together() {
+    let types = ["i64", "f64", "i32"];
+    let ty = |local: usize| types[local % 3];
+    let mut text = String::from(
+        r#"(module (memory (export "memory") 1) (table (export "table") 2 funcref)
+        (func $f (export "f") (result i32) (loop) (i32.const 1))
+        (func (export "run") (param i32) (result i64 f64 i32) (local funcref)"#,
+    );
+    (0..150).for_each(|local| write!(text, "(local ${local} {})", ty(local)).unwrap());
+    text.push_str("(local.set 1 (ref.func $f))");
+    (0..150).for_each(|local| write!(text, "(local.set ${local} ({}.const {local}))", ty(local)).unwrap());
+    for call in 0..400 {
+        text.push_str(match call % 20 {
+            0 => "(i32.store (i32.const 8) (i32.add (call $f) (call $f)))",
+            1 => "(i32.const 1) (local.get 1) (drop (call $f)) (table.set 0)",
+            2 => "(f64.const 2) (drop (call $f)) (local.set $1 (f64.add (local.get $1)))",
+            _ => "(drop (call $f))",
+        });
+    }
+    for (result, ty) in types.iter().enumerate() {
+        write!(text, "({ty}.const 0)").unwrap();
+        for local in (0..150).filter(|local| local % 3 == result) {
+            write!(text, "(local.get ${local}) ({ty}.add)").unwrap();
+        }
+    }
+    text.push_str("))");
+    let wasm = wat::parse_str(text).unwrap();
+    let expected = run_original(&wasm);
+    for (every, moves) in [(2, true), (7, false)] {
+        let plan = Plan { poll: Poll::Countdown, every, moves };
+        let (found, stops) = run_stopped(&wasm, plan);
+        assert_eq!(found, expected);
+        assert!(stops > 50, "{stops}");
+    }
+    let program = Program::new(&wasm, &machine::config(Poll::Countdown)).unwrap();
+    let sites = program.sites(1).unwrap();
+    assert!(sites.iter().all(|site| site.live == sites[0].live));
 }
 
 #[test]
