@@ -1,4 +1,4 @@
-//! Descriptors of a worker: fixed numbers, and nothing else open.
+//! Descriptors of a worker: those with fixed numbers, then the files that it was given, and nothing else.
 //!
 //! The filters name descriptors by number, so a worker puts them in place before its filter is installed.
 
@@ -18,7 +18,8 @@ pub const STDERR: RawFd = 2;
 pub const CONTROL: RawFd = 3;
 /// Socket for the packets of services.
 pub const PACKETS: RawFd = 4;
-/// What a program's process writes about itself when it is stopped: a memfd that cannot grow.
+/// What a program's process writes about itself when it is stopped: a file of [`crate::memfd::create_sized`], because
+/// the filter lets it write there and nothing else bounds how much.
 pub const STATE: RawFd = 5;
 /// First number after the fixed ones.
 pub const FIRST_FREE: RawFd = 6;

@@ -15,6 +15,22 @@
 //! Zygote ⊃ Loading ⊃ Running          (zygote forks a worker, which loads a program, then runs it)
 //! Zygote ⊃ Compiler                   (zygote forks a worker which compiles a module)
 //! ```
+//!
+//! The calls by which a worker gives something away, and what they are worth to somebody who has taken it over:
+//!
+//! | stage | call | worth |
+//! |---|---|---|
+//! | Running | `write` to [`STATE`] | nothing but bytes in a file that was made by [`create_sized`] before: its seal bounds it, no call that is left lengthens it or takes the seal away, and the trusted side hands it on without reading it |
+//! | Running | `sendmsg` on [`CONTROL`] | a filter cannot see what is in a message: any descriptor the worker has, as often as it likes. There is none that the supervisor did not give it, or that reaches further than the sealed files and sockets it made while loading. The supervisor closes what it did not expect, and uses nothing before [`verify`] or [`finish`]: a standard stream is not a sealed memfd |
+//! | Compiler | `write` and `pwrite64` to [`OUTPUTS`] | the contents of what it makes, which are its own to choose. Files with sealed contents refuse; a linear memory that it is only to read is that of the program whose snapshot it is. No call makes a file, or maps one for writing |
+//! | Compiler | `lseek` for data and holes | where in a file that it can read anyway there is data; offsets of these files, which nobody else relies on |
+//!
+//! [`STATE`]: crate::descriptors::STATE
+//! [`CONTROL`]: crate::descriptors::CONTROL
+//! [`OUTPUTS`]: crate::descriptors::OUTPUTS
+//! [`create_sized`]: crate::memfd::create_sized
+//! [`verify`]: crate::memfd::verify
+//! [`finish`]: crate::memfd::finish
 
 use std::collections::BTreeMap;
 

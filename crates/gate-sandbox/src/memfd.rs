@@ -208,7 +208,24 @@ pub struct MappedFile {
 /// When `memfd` is not sealed as [`Seals::Content`], because then its bytes could change while they are read; when there
 /// is no address space left.
 pub fn map(memfd: impl AsFd) -> Result<MappedFile, MemfdError> {
-    let bytes = verify(&memfd, Seals::Content)?;
+    map_sealed(memfd, Seals::Content)
+}
+
+/// Maps a memfd of which only the size is sealed: a linear memory of a program that has been stopped and may be continued.
+///
+/// That nobody writes to it while it is mapped cannot be checked here. It is the duty of the trusted process which hands it
+/// out: the process of its program must have ended, and nobody else must have it. Each page that is read takes memory;
+/// [`extents`] tells which are zeros and need not be.
+///
+/// # Errors
+///
+/// When `memfd` is not sealed as [`Seals::Size`]; when there is no address space left.
+pub fn map_at_rest(memfd: impl AsFd) -> Result<MappedFile, MemfdError> {
+    map_sealed(memfd, Seals::Size)
+}
+
+fn map_sealed(memfd: impl AsFd, seals: Seals) -> Result<MappedFile, MemfdError> {
+    let bytes = verify(&memfd, seals)?;
     let bytes =
         usize::try_from(bytes).map_err(|_| MemfdError::Map { source: io::ErrorKind::OutOfMemory.into() })?;
     let mapping =

@@ -212,7 +212,7 @@ pub(crate) fn release(address: usize, bytes: usize) {
     unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), bytes) };
 }
 
-/// A private mapping of a file that nobody can change any more.
+/// A private mapping of a file whose size is sealed and which nobody changes while it is mapped.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     address: *const u8,
@@ -225,7 +225,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps the first `bytes` bytes of `file`, which the caller has checked to be sealed and that long.
+    /// Maps the first `bytes` bytes of `file`, which the caller has checked to be sealed in size and that long. That its
+    /// contents do not change, by a seal or otherwise, is the callers' duty too.
     pub(crate) fn read_only(file: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
         if bytes == 0 {
             return Ok(Self { address: std::ptr::NonNull::dangling().as_ptr(), bytes });
@@ -243,7 +244,8 @@ impl Mapping {
     /// The bytes of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `bytes` bytes from `address` are mapped readable as long as this value lives; the file is sealed
-        // against writing and shrinking, so they neither change nor go away. An empty mapping has a dangling address.
+        // against shrinking, and against writing or by `read_only`'s caller kept from it, so they neither go away nor
+        // change. An empty mapping has a dangling address.
         unsafe { std::slice::from_raw_parts(self.address, self.bytes) }
     }
 }

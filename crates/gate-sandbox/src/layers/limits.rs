@@ -26,7 +26,8 @@ pub struct Limits {
     pub stack_bytes: Option<u64>,
     /// Largest file that can be written, in bytes (`RLIMIT_FSIZE`); `None` leaves it alone. Memfds count, which the other
     /// limits do not see. Not for programs: their standard output belongs to the caller and may be any size if it is
-    /// redirected to a file.
+    /// redirected to a file. What a worker writes beyond its standard streams is bounded by
+    /// [`create_sized`](crate::memfd::create_sized) then; where there is this limit too, it must not be less than that.
     pub file_bytes: Option<u64>,
     /// Address space, in bytes (`RLIMIT_AS`); `None` leaves it alone. An engine that reserves gigabytes of addresses
     /// needs `None` or that much.

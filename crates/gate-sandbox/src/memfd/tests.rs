@@ -80,6 +80,15 @@ fn a_finished_file_is_sealed() {
 }
 
 #[test]
+fn memories_at_rest_can_be_read() {
+    let file = filled(10, b"content");
+    assert!(matches!(map_at_rest(&file), Err(MemfdError::NotSealed { .. })), "it could be cut");
+    finish(&file, 10, Seals::Size).unwrap();
+    assert!(matches!(map(&file), Err(MemfdError::NotSealed { .. })));
+    assert_eq!(map_at_rest(&file).unwrap().as_ref(), b"content\0\0\0");
+}
+
+#[test]
 fn claims_are_not_believed() {
     let file = filled(10, b"content");
     assert!(matches!(

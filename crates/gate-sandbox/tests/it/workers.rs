@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
@@ -262,12 +263,12 @@ fn job() -> Outcome {
         let (memory, mut text, copy) =
             (files.next().unwrap(), files.next().unwrap(), files.next_back().unwrap());
         text.write_all(b"text").unwrap();
+        let mapped = memfd::map_at_rest(&memory).unwrap();
         let mut parts: u64 = 0;
         for part in memfd::extents(memory.as_fd()) {
             let part = part.unwrap();
-            let byte = if part.start < 1 << 29 { 7 } else { 9 };
-            let bytes = vec![byte; usize::try_from(part.end - part.start).unwrap()];
-            std::os::unix::fs::FileExt::write_all_at(&copy, &bytes, part.start).unwrap();
+            let bytes = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
+            copy.write_all_at(&mapped.as_ref()[bytes], part.start).unwrap();
             parts += 1;
         }
         control.send(&parts.to_le_bytes(), &[]).unwrap();
@@ -282,7 +283,10 @@ fn job() -> Outcome {
     let copy = outputs.last().unwrap();
     memfd::finish(copy, 1 << 30, Seals::Size).unwrap();
     let parts = |file: &OwnedFd| memfd::extents(file.as_fd()).map(Result::unwrap).collect::<Vec<_>>();
-    assert_eq!(parts(copy), parts(&memory));
+    assert_eq!(parts(copy), parts(&memory), "what was zero takes no memory");
+    let mut bytes = [0; 4];
+    rustix::io::pread(copy, &mut bytes, (1 << 20) + 98).unwrap();
+    assert_eq!(bytes, [7, 7, 0, 0]);
     Outcome::Passed
 }
 
