@@ -228,6 +228,7 @@ fn worker_event(u: &mut Unstructured<'_>) -> Result<worker::Event> {
         4 => worker::Event::Memories(u.arbitrary()?),
         5 => worker::Event::Suspended {
             statistics: statistics(u)?,
+            state_bytes: u.arbitrary()?,
             memories: u.int_in_range(0..=100)?,
             has_packets: u.arbitrary()?,
         },

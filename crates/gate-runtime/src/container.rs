@@ -128,7 +128,7 @@ impl Process {
 
     /// Tells it to stop the program that it runs. An error means that it has ended.
     pub(crate) fn ask_to_stop(&self) {
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::USR1);
+        let _ = gate_sandbox::stop::request(self.pidfd.as_fd());
     }
 
     /// Where it talks to us.

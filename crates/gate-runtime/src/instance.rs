@@ -305,11 +305,11 @@ impl Instance {
                         self.packets = descriptors.pop().map(Packets::new);
                     }
                 }
-                Event::Suspended { statistics, has_packets, .. } => {
+                Event::Suspended { statistics, state_bytes, has_packets, .. } => {
                     if !self.has_started() {
                         return nonsense();
                     }
-                    return match Suspended::take(descriptors, has_packets, self.packets.take()) {
+                    return match Suspended::take(descriptors, state_bytes, has_packets, self.packets.take()) {
                         Some(suspended) => {
                             last(Verdict::Suspended { suspended: Box::new(suspended), statistics })
                         }

@@ -111,10 +111,7 @@ fn seal(files: Vec<OwnedFd>, bytes: &[u64], content: usize) -> Option<Vec<Sealed
     let mut sealed = Vec::with_capacity(files.len());
     for (position, (file, bytes)) in files.into_iter().zip(bytes).enumerate() {
         let seals = if position < content { Seals::Content } else { Seals::Size };
-        memfd::seal(&file, seals).ok()?;
-        if memfd::size(&file).ok()? < *bytes {
-            return None;
-        }
+        memfd::finish(&file, *bytes, seals).ok()?;
         sealed.push(Sealed { file, bytes: *bytes });
     }
     Some(sealed)

@@ -40,6 +40,7 @@ impl Suspended {
     /// What a process has handed over as its last act, if that is possible at all.
     pub(crate) fn take(
         mut descriptors: Vec<OwnedFd>,
+        bytes: u64,
         has_packets: bool,
         packets: Option<Packets>,
     ) -> Option<Self> {
@@ -48,8 +49,7 @@ impl Suspended {
         }
         let state = descriptors.remove(0);
         let theirs = (has_packets && !descriptors.is_empty()).then(|| descriptors.remove(0));
-        memfd::seal(&state, Seals::Content).ok()?;
-        let bytes = memfd::size(&state).ok()?;
+        memfd::finish(&state, bytes, Seals::Content).ok()?;
         for memory in &descriptors {
             memfd::verify(memory, Seals::Size).ok()?;
         }
@@ -152,8 +152,11 @@ pub fn restore(
     // Nearly all programs have one memory. Those that do not are read twice.
     let mut memories = 1;
     loop {
-        let names = ["module", "state", "buffers"].into_iter().chain((0..memories).map(|_| "linear-memory"));
-        let outputs = names.map(memfd::create).collect::<Result<Vec<_>, _>>();
+        let sealed = ["module", "state", "buffers"].map(|name| (name, MAX_OUTPUT_BYTES));
+        let memory = ("linear-memory", memory_bytes.next_multiple_of(PAGE_BYTES).min(MAX_MEMORY_BYTES));
+        let files = sealed.into_iter().chain((0..memories).map(|_| memory));
+        let outputs =
+            files.map(|(name, bytes)| memfd::create_sized(name, bytes)).collect::<Result<Vec<_>, _>>();
         let outputs = outputs.map_err(|source| ContainerError::File { source })?;
         let job = Job::Restore { memories, memory_bytes };
         let made = match job::run(container, job, &[snapshot], 3, outputs, limits, watch)? {
@@ -168,6 +171,12 @@ pub fn restore(
     }
 }
 
+/// More than any file that a job makes: a snapshot has at most all memories, a module, and files.
+const MAX_OUTPUT_BYTES: u64 = 1 << 40;
+/// A page of linear memory.
+const PAGE_BYTES: u64 = 1 << 16;
+/// What a linear memory can have at most.
+const MAX_MEMORY_BYTES: u64 = 1 << 32;
 /// No accepted module has more.
 const MAX_MEMORIES: u32 = 100;
 
@@ -262,7 +271,8 @@ fn one_file(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Sealed, Undone>, ContainerError> {
-    let output = memfd::create("output").map_err(|source| ContainerError::File { source })?;
+    let output =
+        memfd::create_sized("output", MAX_OUTPUT_BYTES).map_err(|source| ContainerError::File { source })?;
     let made = job::run(container, job, inputs, 1, vec![output], limits, watch)?;
     Ok(made.and_then(|made| match made {
         Made::Files(files) => files.into_iter().next().ok_or_else(job::nonsense),

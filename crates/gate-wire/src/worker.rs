@@ -189,6 +189,8 @@ pub enum Event {
     Suspended {
         /// What it used.
         statistics: Statistics,
+        /// How many bytes at the start of its file are the state.
+        state_bytes: u64,
         /// How many linear memories there are.
         memories: u32,
         /// Whether there is a packet stream.
@@ -498,9 +500,10 @@ impl Event {
                 e = Encoder::new(5, descriptors);
                 e.string(outcome::cut(message.as_bytes()));
             }
-            Self::Suspended { statistics, memories, has_packets } => {
+            Self::Suspended { statistics, state_bytes, memories, has_packets } => {
                 e = Encoder::new(6, descriptors);
                 statistics.encode(&mut e);
+                e.u64(*state_bytes);
                 e.u32(*memories);
                 e.bool(*has_packets);
             }
@@ -552,6 +555,7 @@ impl Event {
             5 => Self::Failed { message: d.text()? },
             6 => Self::Suspended {
                 statistics: Statistics::decode(&mut d)?,
+                state_bytes: d.u64()?,
                 memories: d.u32()?,
                 has_packets: d.bool()?,
             },

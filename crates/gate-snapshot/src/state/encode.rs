@@ -23,6 +23,8 @@
 //!
 //! Everything else is as in the crate's module `bytes`.
 
+use std::ops::Range;
+
 use crate::bytes::{DecodeError, Reader, Write};
 use crate::{Entry, Frames, Phase, State};
 
@@ -38,6 +40,13 @@ const WHAT: &str = "the state of a program";
 impl State {
     /// The state as bytes.
     pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_head(self.host.len() as u64);
+        bytes.extend(&self.host);
+        bytes
+    }
+
+    /// The state as bytes, without the host's part, which has so many bytes and follows: it can be large.
+    pub fn encode_head(&self, host_bytes: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend(MAGIC);
         bytes.u32(VERSION);
@@ -81,9 +90,8 @@ impl State {
                 }
             }
         }
-        bytes.u64(self.host.len() as u64);
-        bytes.extend(&self.host);
-        let length = bytes.len() as u64;
+        bytes.u64(host_bytes);
+        let length = bytes.len() as u64 + host_bytes;
         bytes[length_at..length_at + 8].copy_from_slice(&length.to_le_bytes());
         bytes
     }
@@ -95,6 +103,16 @@ impl State {
     /// # Errors
     /// [`DecodeError`] when the bytes are anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (mut state, host) = Self::decode_head(bytes)?;
+        state.host = bytes.get(host).unwrap_or_default().to_vec();
+        Ok(state)
+    }
+
+    /// Likewise, but leaves the host's part where it is, and tells where that is.
+    ///
+    /// # Errors
+    /// Those of [`State::decode`].
+    pub fn decode_head(bytes: &[u8]) -> Result<(Self, Range<usize>), DecodeError> {
         let mut reader = Reader::new(bytes);
         if !bytes.starts_with(&MAGIC) {
             return Err(DecodeError::Magic { what: WHAT });
@@ -146,9 +164,9 @@ impl State {
             found => return Err(DecodeError::Code { what: "the form of frames", at, found: found.into() }),
         };
         let length = reader.u64("the host's part")?;
-        let host = reader.take("the host's part", length)?.to_vec();
+        let host = reader.take("the host's part", length)?.len();
         reader.end()?;
-        Ok(Self {
+        let state = Self {
             phase,
             entry,
             frames,
@@ -158,8 +176,9 @@ impl State {
             dropped,
             exceptions,
             monotonic_nanos,
-            host,
-        })
+            host: Vec::new(),
+        };
+        Ok((state, bytes.len() - host..bytes.len()))
     }
 }
 

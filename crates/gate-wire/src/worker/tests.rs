@@ -80,7 +80,7 @@ fn events_survive() {
     round_trip(&Event::Running { personality: Personality::Gate, load_micros: 1, has_packets: true });
     round_trip(&Event::Running { personality: Personality::Wasi, load_micros: 1, has_packets: false });
     let statistics = Statistics { run_micros: 1, memory_peak_bytes: 2, output_bytes: 3, fs_bytes: 4 };
-    round_trip(&Event::Suspended { statistics, memories: 3, has_packets: true });
+    round_trip(&Event::Suspended { statistics, state_bytes: 9, memories: 3, has_packets: true });
     round_trip(&Event::Done { bytes: vec![1, 2] });
     round_trip(&Event::Memories(3));
     round_trip(&Event::Compiled {
