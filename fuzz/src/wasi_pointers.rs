@@ -153,8 +153,10 @@ struct Program {
 impl Program {
     fn start() -> Self {
         let fs = Fs::load(Backing::new(image()), LIMITS).expect("it was built");
-        let wasi = Wasi::new(&ARGUMENTS[..], &ENVIRONMENT[..], fs).expect("these are few and short");
-        let mut program = Self { wasi, host: ScriptedHost::new(), memory: memory::fresh() };
+        let mut host = ScriptedHost::new();
+        let wasi = Wasi::new(&ARGUMENTS[..], &ENVIRONMENT[..], fs, 0, &mut host)
+            .expect("these are few and short");
+        let mut program = Self { wasi, host, memory: memory::fresh() };
         // Something to work with, until it is closed: 5 and 6.
         for number in [memory::FILE, memory::NEW] {
             let (path, len) = memory::path(number);

@@ -1,8 +1,13 @@
 //! What the functions that a program imports need from outside of the program.
 //!
 //! The functions themselves (`gate-wasi`, `gate-calls`) are pure: they see guest memory, their own state, and a
-//! [`Host`]. Every call that may block must be restartable: when the host answers [`Stop`], the call has had no effect
-//! that the program could notice, so that running it again later is correct.
+//! [`Host`].
+//!
+//! Every call that may block is restartable. When [`Host::wait`], [`Host::read`] or [`Host::write`] is interrupted, a call
+//! that has had an effect already returns with that (a short count); any other ends with [`Stop::Interrupted`], and
+//! nothing has happened that the program could notice. The program may then be stopped, kept, moved, and continued: it
+//! makes the same call again, before any other. A call that waits for a span of time goes on with what was left of
+//! it: its state has remembered, by the [clock of the program's own](crate::clock), when the call began.
 
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
@@ -70,6 +75,8 @@ pub struct HostFailure {
     pub errno: Option<i32>,
 }
 
+impl std::error::Error for HostFailure {}
+
 impl fmt::Display for HostFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.operation)?;
@@ -119,8 +126,10 @@ pub struct Readiness {
 pub trait Host {
     /// The reading of `clock` in nanoseconds. `precise` is false where a resolution of some milliseconds will do.
     ///
+    /// All but the wall clock may start anywhere: programs see [clocks of their own](crate::clock) instead.
+    ///
     /// # Errors
-    /// [`Stop::Host`] when the clock cannot be read.
+    /// [`Stop::Host`] when the clock cannot be read; never [`Stop::Interrupted`].
     fn clock(&mut self, clock: Clock, precise: bool) -> Result<u64, Stop>;
 
     /// The resolution of `clock` in nanoseconds, at least 1.
@@ -129,14 +138,15 @@ pub trait Host {
     /// Fills `buf` with cryptographically random bytes.
     ///
     /// # Errors
-    /// [`Stop::Host`] when the operating system has none.
+    /// [`Stop::Host`] when the operating system has none; never [`Stop::Interrupted`].
     fn random(&mut self, buf: &mut [u8]) -> Result<(), Stop>;
 
     /// Reads from `stream` into `bufs` in order: at least one byte, or 0 at the end of the stream. Standard input
     /// blocks; the packet stream answers [`Errno::Again`].
     ///
     /// # Errors
-    /// [`StreamError::Errno`] with what the program is to be told; [`StreamError::Stop`] when interrupted first.
+    /// [`StreamError::Errno`] with what the program is to be told; [`StreamError::Stop`] when interrupted before the first
+    /// byte: nothing was taken from the stream then.
     fn read(&mut self, stream: Stream, bufs: &mut [IoSliceMut<'_>]) -> Result<usize, StreamError>;
 
     /// Writes `bufs` in order to `stream` and returns how many bytes that were: at least one if there are any.
@@ -144,7 +154,8 @@ pub trait Host {
     ///
     /// # Errors
     /// [`StreamError::Errno`] with what the program is to be told ([`Errno::Pipe`] when nobody reads);
-    /// [`StreamError::Stop`] when interrupted first, or over the output limit.
+    /// [`StreamError::Stop`] when interrupted before the first byte (after it, the count is the answer), or over the
+    /// output limit.
     fn write(&mut self, stream: Stream, bufs: &[IoSlice<'_>]) -> Result<usize, StreamError>;
 
     /// Waits until a stream in `interests` is ready or `timeout` has passed (`None`: for ever; zero: look only), and

@@ -219,10 +219,9 @@ impl Function {
         match self {
             // Waits for packets if it is told to.
             Self::GateIo => true,
-            Self::Wasi(function) => matches!(
-                function,
-                WasiFunction::FdRead | WasiFunction::FdWrite | WasiFunction::PollOneoff
-            ),
+            Self::Wasi(function) => {
+                matches!(function, WasiFunction::FdRead | WasiFunction::FdWrite | WasiFunction::PollOneoff)
+            }
             Self::GateFd => false,
         }
     }

@@ -4,6 +4,7 @@
 //! [`host::Host`].
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod errno;
 pub mod host;
 pub mod import;

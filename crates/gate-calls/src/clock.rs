@@ -45,35 +45,6 @@ impl TimeMask {
     }
 }
 
-/// What turns the host's monotonic clock into the program's.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MonotonicBase {
-    /// The host's clock when the program was started or resumed.
-    host: u64,
-    /// The program's clock at the same moment.
-    program: u64,
-    /// The latest time that the program was told, or may have been.
-    latest: u64,
-}
-
-impl MonotonicBase {
-    pub(crate) fn start(mask: TimeMask, saved: u64, host: &mut dyn Host) -> Result<MonotonicBase, Stop> {
-        let now = mask.timestamp(host.clock(Clock::Monotonic, true)?);
-        // The second makes sure that the clock has advanced since the stop and that it never shows 0, whatever the
-        // resolution.
-        let program = saved.saturating_add(SECOND);
-        Ok(MonotonicBase { host: now, program, latest: program })
-    }
-
-    pub(crate) fn now(&mut self, mask: TimeMask, precise: bool, host: &mut dyn Host) -> Result<u64, Stop> {
-        let now = mask.timestamp(host.clock(Clock::Monotonic, precise)?);
-        let program = self.program.saturating_add(now.saturating_sub(self.host));
-        // The host's coarse clock lags behind its fine one; to the program they are the same, and never go backwards.
-        self.latest = self.latest.max(program);
-        Ok(self.latest)
-    }
-}
-
 /// A clock that a program names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockId {
@@ -100,7 +71,10 @@ impl Calls {
         let precise = precision.max(self.mask.resolution()) < COARSE;
         match clock {
             ClockId::Realtime => Ok(self.mask.timestamp(host.clock(Clock::Realtime, precise)?)),
-            ClockId::Monotonic => self.monotonic.now(self.mask, precise, host),
+            ClockId::Monotonic => {
+                let reading = host.clock(Clock::Monotonic, precise)?;
+                Ok(self.mask.timestamp(self.monotonic.at(reading)))
+            }
             ClockId::Processor => Err(Stop::Trap(Trap::AbiDeficiency)),
         }
     }

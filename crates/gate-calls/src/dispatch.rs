@@ -8,6 +8,7 @@ use gate_abi::trap::Trap;
 use crate::Calls;
 use crate::descriptor;
 use crate::io::IoArgs;
+use crate::poll::PollArgs;
 use crate::stream::Vectors;
 
 /// The arguments of a call, checked to be as many as the function has parameters. Of an i32 only the lower half counts.
@@ -47,7 +48,23 @@ impl Calls {
                 "call an imported function with another number of arguments than it has parameters";
             return Err(Stop::Host(HostFailure { operation, errno: None }));
         }
-        let args = Args(args);
+        // Only a call that waits looks at when it began. Whatever else is called: it is not that call any more.
+        let begun = self.begun.take();
+        let result = self.run(function, Args(args), memory, host, begun);
+        if result != Err(Stop::Interrupted) {
+            self.begun = None;
+        }
+        result
+    }
+
+    fn run(
+        &mut self,
+        function: Function,
+        args: Args<'_>,
+        memory: &mut [u8],
+        host: &mut dyn Host,
+        begun: Option<u64>,
+    ) -> Result<Option<u32>, Stop> {
         match function {
             Function::GateFd => Ok(Some(self.fd())),
             Function::GateIo => {
@@ -61,11 +78,11 @@ impl Calls {
                     timeout: args.long(6).cast_signed(),
                     flags: args.int(7),
                 };
-                self.io(memory, host, args)?;
+                self.io(memory, host, args, begun)?;
                 Ok(None)
             }
             Function::Wasi(function) => {
-                let errno = self.wasi(function, args, memory, host)?;
+                let errno = self.wasi(function, args, memory, host, begun)?;
                 Ok(Some(u32::from(errno.number())))
             }
         }
@@ -77,6 +94,7 @@ impl Calls {
         args: Args<'_>,
         memory: &mut [u8],
         host: &mut dyn Host,
+        begun: Option<u64>,
     ) -> Result<Errno, Stop> {
         use WasiFunction as F;
         match function {
@@ -94,7 +112,13 @@ impl Calls {
             F::FdWrite => self.fd_write(memory, host, args.int(0), args.vectors(1), args.int(3)),
             F::FdRenumber => descriptor::fd_renumber(args.int(0), args.int(1)),
             F::PollOneoff => {
-                self.poll_oneoff(memory, host, args.int(0), args.int(1), args.int(2), args.int(3))
+                let lists = PollArgs {
+                    subscriptions: args.int(0),
+                    events: args.int(1),
+                    count: args.int(2),
+                    stored: args.int(3),
+                };
+                self.poll_oneoff(memory, host, lists, begun)
             }
             F::ProcExit => Err(Stop::Exit(args.int(0))),
             F::ProcRaise => Err(Stop::Trap(Trap::AbiDeficiency)),

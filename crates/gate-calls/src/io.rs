@@ -43,7 +43,15 @@ impl Calls {
     ///
     /// The wait is always for input, too, even if nothing is to be received: a program that sends without regard for what
     /// its services want to tell it would block itself.
-    pub(crate) fn io(&mut self, memory: &mut [u8], host: &mut dyn Host, args: IoArgs) -> Result<(), Stop> {
+    ///
+    /// `begun` is when the call began, if it was interrupted since then: it waits for what is left of its time.
+    pub(crate) fn io(
+        &mut self,
+        memory: &mut [u8],
+        host: &mut dyn Host,
+        args: IoArgs,
+        begun: Option<u64>,
+    ) -> Result<(), Stop> {
         let send = Vectors::new(args.send, args.send_count);
         let receive = Vectors::new(args.receive, args.receive_count);
         let sending = send.has_bytes(memory)?;
@@ -51,7 +59,10 @@ impl Calls {
         let ready = if (0..NO_WAIT_BELOW).contains(&args.timeout) && (sending || receiving) {
             Directions { read: true, write: true }
         } else {
-            let timeout = u64::try_from(args.timeout).ok().map(|nanos| self.mask.timeout(nanos));
+            let timeout = match u64::try_from(args.timeout).ok().map(|nanos| self.mask.timeout(nanos)) {
+                Some(span) if !span.is_zero() => Some(self.begin(begun, host)?.left(span)),
+                timeout => timeout,
+            };
             stream::wait(host, Directions { read: true, write: sending }, timeout)?
         };
         let mut sent = Transfer::default();

@@ -12,14 +12,14 @@
 use std::time::Duration;
 
 use gate_abi::errno::Errno;
-use gate_abi::host::{Clock, Host, Stop};
+use gate_abi::host::{Host, Stop};
 use gate_abi::limits::MAX_PACKET_SIZE;
 use gate_abi::trap::Trap;
 
 use crate::clock::ClockId;
 use crate::descriptor::Descriptor;
 use crate::stream::{self, Directions};
-use crate::{Calls, guest};
+use crate::{Begin, Calls, guest};
 
 const SUBSCRIPTION_SIZE: u32 = 48;
 const EVENT_SIZE: u32 = 32;
@@ -117,19 +117,32 @@ fn clock_target(id: u32, time: u64, precision: u64, absolute: bool) -> Target {
     }
 }
 
+/// The arguments of [`Calls::poll_oneoff`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PollArgs {
+    /// Pointer to the subscriptions.
+    pub(crate) subscriptions: u32,
+    /// Pointer to where events are stored.
+    pub(crate) events: u32,
+    /// How many subscriptions there are, and how many events there is room for.
+    pub(crate) count: u32,
+    /// Where the number of events that were stored is stored, a u32.
+    pub(crate) stored: u32,
+}
+
 /// What all subscriptions together ask for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Plan {
     directions: Directions,
-    /// Nanoseconds; `None`: for ever.
-    timeout: Option<u64>,
-    /// The host's monotonic clock before the wait, if a subscription is relative.
-    begin: Option<u64>,
+    /// `None`: for ever.
+    timeout: Option<Duration>,
+    /// When the call began, if a subscription is relative.
+    begin: Option<Begin>,
 }
 
 impl Plan {
-    fn limit(&mut self, nanos: u64) {
-        self.timeout = Some(self.timeout.map_or(nanos, |timeout| timeout.min(nanos)));
+    fn limit(&mut self, time: Duration) {
+        self.timeout = Some(self.timeout.map_or(time, |timeout| timeout.min(time)));
     }
 }
 
@@ -147,25 +160,25 @@ impl Calls {
     ///
     /// The nanosecond part of the wait is cut to the time resolution, as in [`Calls::io`]. A relative time has come
     /// when the time so cut has passed, so that a sleep shorter than the resolution ends, with an event, at once.
+    ///
+    /// `begun` is when the call began, if it was interrupted since then: relative times count from there.
     pub(crate) fn poll_oneoff(
         &mut self,
         memory: &mut [u8],
         host: &mut dyn Host,
-        subscriptions: u32,
-        events: u32,
-        count: u32,
-        result: u32,
+        args: PollArgs,
+        begun: Option<u64>,
     ) -> Result<Errno, Stop> {
+        let PollArgs { subscriptions, events, count, stored: result } = args;
         if (count > 0 && (subscriptions == 0 || events == 0)) || result == 0 {
             return Ok(Errno::Fault);
         }
-        let plan = self.plan(memory, host, subscriptions, count)?;
-        let timeout = plan.timeout.map(|nanos| self.mask.timeout(nanos));
-        let ready = stream::wait(host, plan.directions, timeout)?;
+        let plan = self.plan(memory, host, args, begun)?;
+        let ready = stream::wait(host, plan.directions, plan.timeout)?;
         let elapsed = match plan.begin {
-            Some(begin) => {
-                let end = host.clock(Clock::Monotonic, true)?;
-                Some(Duration::from_nanos(end.saturating_sub(begin)))
+            Some(Begin { begun, .. }) => {
+                let end = self.monotonic_time(host)?;
+                Some(Duration::from_nanos(end.saturating_sub(begun)))
             }
             None => None,
         };
@@ -187,24 +200,27 @@ impl Calls {
         &mut self,
         memory: &[u8],
         host: &mut dyn Host,
-        subscriptions: u32,
-        count: u32,
+        args: PollArgs,
+        begun: Option<u64>,
     ) -> Result<Plan, Stop> {
         let mut plan = Plan::default();
-        for index in 0..count {
-            match Subscription::read(memory, subscriptions, index)?.target {
+        for index in 0..args.count {
+            match Subscription::read(memory, args.subscriptions, index)?.target {
                 Target::Read => plan.directions.read = true,
                 Target::Write => plan.directions.write = true,
-                Target::Now | Target::Log | Target::Mistake(_) => plan.limit(0),
+                Target::Now | Target::Log | Target::Mistake(_) => plan.limit(Duration::ZERO),
                 Target::Absolute { clock, time, precision } => {
-                    plan.limit(time.saturating_sub(self.now(clock, precision, host)?));
+                    let left = time.saturating_sub(self.now(clock, precision, host)?);
+                    plan.limit(self.mask.timeout(left));
                 }
                 Target::Relative(nanos) => {
-                    if plan.begin.is_none() {
-                        // Precise and not cut: this reading decides whether the wait was long enough, and is not told.
-                        plan.begin = Some(host.clock(Clock::Monotonic, true)?);
-                    }
-                    plan.limit(nanos);
+                    // Precise and not cut: this reading decides whether the wait was long enough, and is not told.
+                    let begin = match plan.begin {
+                        Some(begin) => begin,
+                        None => self.begin(begun, host)?,
+                    };
+                    plan.begin = Some(begin);
+                    plan.limit(begin.left(self.mask.timeout(nanos)));
                 }
                 Target::Processor => return Err(Stop::Trap(Trap::AbiDeficiency)),
             }

@@ -216,8 +216,11 @@ impl Content {
         self.len = len;
     }
 
-    /// The stored bytes in ascending order with their offsets; everything between them is zeros.
-    pub(crate) fn pieces<'a>(&'a self, image: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
+    /// What is stored, in ascending order; everything between the pieces is zeros.
+    ///
+    /// A piece is what has to be said of a chunk so that it reads the same and is charged for in the same way. It does not
+    /// tell how the chunk came about: neither which of its zeros were written, nor whether it is owned.
+    pub(crate) fn pieces<'a>(&'a self, image: &'a [u8]) -> impl Iterator<Item = Piece<'a>> {
         let borrowed = self
             .borrowed
             .iter()
@@ -225,11 +228,38 @@ impl Content {
         let chunks: BTreeSet<u64> = self.owned.keys().copied().chain(borrowed).collect();
         chunks.into_iter().filter_map(move |chunk| {
             let at = chunk * CHUNK;
+            let left = self.len.saturating_sub(at).min(CHUNK);
             let stored = self.stored(image, chunk);
-            let inside = self.len.saturating_sub(at).min(stored.len() as u64);
-            let piece = stored.get(..index(inside)).unwrap_or_default();
-            (!piece.is_empty()).then_some((at, piece))
+            let stored = stored.get(..index(left)).unwrap_or(stored);
+            let unit = unit(stored.len() as u64);
+            let (bytes, zeros) = if unit == CHUNK {
+                // To the end of the chunk or of the file, so that chunks that follow each other make one extent.
+                (stored, left - stored.len() as u64)
+            } else {
+                let least = if unit <= MIN_UNIT { unit.min(1) } else { unit / 2 + 1 };
+                let used = stored.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                (stored.get(..used.max(index(least))).unwrap_or(stored), 0)
+            };
+            (!bytes.is_empty()).then_some(Piece { at, bytes, zeros })
         })
+    }
+}
+
+/// What is stored of one chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// Where it is in the file.
+    pub(crate) at: u64,
+    /// Its bytes, as far as they are in memory.
+    pub(crate) bytes: &'a [u8],
+    /// How many zeros follow them.
+    pub(crate) zeros: u64,
+}
+
+impl Piece<'_> {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.bytes.len() as u64 + self.zeros
     }
 }
 

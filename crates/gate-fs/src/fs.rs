@@ -1,6 +1,8 @@
 //! The file system: its inodes, what is charged for them, and everything that is done to an inode directly.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use gate_abi::errno::Errno;
@@ -12,20 +14,36 @@ use crate::limits::{ENTRY_BYTES, INODE_BYTES, Limits, PATH_MAX};
 
 /// The bytes of an image that a file system borrows from: a mapping, usually.
 #[derive(Clone)]
-pub struct Backing(Arc<dyn AsRef<[u8]> + Send + Sync>);
+pub struct Backing {
+    all: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    /// The part of them that is meant; `None`: all.
+    part: Option<Range<usize>>,
+}
 
 impl Backing {
     /// Borrows from `bytes`, which must not change from now on. (A change would change contents of files, nothing else:
     /// whatever else an image says is read once.)
     #[must_use]
     pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(bytes))
+        Self { all: Arc::new(bytes), part: None }
     }
 
     /// The bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        (*self.0).as_ref()
+        let all = (*self.all).as_ref();
+        match &self.part {
+            Some(part) => all.get(part.clone()).unwrap_or_default(),
+            None => all,
+        }
+    }
+
+    /// A part of the bytes, without copying them; `None` unless `range` lies inside.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Option<Self> {
+        let len = self.bytes().get(range.clone())?.len();
+        let start = self.part.as_ref().map_or(0, |part| part.start).checked_add(range.start)?;
+        Some(Self { all: Arc::clone(&self.all), part: Some(start..start.checked_add(len)?) })
     }
 }
 
@@ -54,11 +72,14 @@ pub struct Preopen {
 #[derive(Debug)]
 pub struct Fs {
     pub(crate) slots: Vec<Option<Inode>>,
-    free: Vec<u32>,
+    /// The numbers below the end of `slots` that are free. The lowest is used next, so that which it is depends on what
+    /// there is and not on how it came about: a file system that was restored goes on like the one it was.
+    free: BTreeSet<u32>,
     pub(crate) preopens: Vec<Preopen>,
     pub(crate) image: Backing,
     limits: Limits,
     used: u64,
+    changes: u64,
 }
 
 impl Fs {
@@ -76,7 +97,7 @@ impl Fs {
         image: Backing,
     ) -> Self {
         let free = (0_u32..).zip(&slots).filter(|(_, slot)| slot.is_none()).map(|(i, _)| i).collect();
-        let mut fs = Self { slots, free, preopens, image, limits, used: 0 };
+        let mut fs = Self { slots, free, preopens, image, limits, used: 0, changes: 0 };
         fs.used = fs.count_used();
         fs
     }
@@ -123,6 +144,12 @@ impl Fs {
     #[must_use]
     pub fn used_inodes(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// How often anything but the time of a last reading was changed since the file system was made or loaded.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// What ought to be used of [`Limits::bytes`], counted anew. It equals [`Fs::used_bytes`]; tests see to that.
@@ -179,6 +206,11 @@ impl Fs {
         self.node(id).is_ok().then_some(id)
     }
 
+    /// What a program is told about each inode in use, in the order of their numbers.
+    pub fn inodes(&self) -> impl Iterator<Item = Stat> {
+        (0_u32..).zip(&self.slots).filter_map(|(id, _)| self.stat(InodeId(id)).ok())
+    }
+
     /// What a program is told about `inode`.
     ///
     /// # Errors
@@ -208,6 +240,7 @@ impl Fs {
             }
         }
         times.ctim = now;
+        self.changes += 1;
         Ok(())
     }
 
@@ -259,6 +292,7 @@ impl Fs {
         let added = content.charge() - before;
         if written.is_ok() {
             (times.mtim, times.ctim) = (now, now);
+            self.changes += 1;
         }
         self.used += added;
         written
@@ -279,6 +313,7 @@ impl Fs {
         let freed = before - content.charge();
         (times.mtim, times.ctim) = (now, now);
         self.used -= freed;
+        self.changes += 1;
         Ok(())
     }
 
@@ -299,6 +334,7 @@ impl Fs {
         let added = content.charge() - before;
         if done.is_ok() {
             (times.mtim, times.ctim) = (now, now);
+            self.changes += 1;
         }
         self.used += added;
         done
@@ -383,7 +419,7 @@ impl Fs {
         self.afford(cost)?;
         let times = Times { atim: now, mtim: now, ctim: now };
         let inode = Inode { body, times, names: 0, holds: 0 };
-        let slot = match self.free.pop() {
+        let slot = match self.free.pop_first() {
             Some(slot) => slot,
             None => {
                 let slot = u32::try_from(self.slots.len()).map_err(|_| Errno::NoSpc)?;
@@ -450,6 +486,7 @@ impl Fs {
     fn changed(&mut self, inode: InodeId, now: u64) -> Result<(), Errno> {
         let times = &mut self.node_mut(inode)?.times;
         (times.mtim, times.ctim) = (now, now);
+        self.changes += 1;
         Ok(())
     }
 
@@ -457,7 +494,7 @@ impl Fs {
         let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
         if let Some(inode) = slot.take_if(|inode| inode.names == 0 && inode.holds == 0) {
             self.used -= INODE_BYTES + body_cost(&inode.body);
-            self.free.push(id.0);
+            self.free.insert(id.0);
         }
     }
 }

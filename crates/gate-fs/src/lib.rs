@@ -15,6 +15,7 @@ mod fs;
 pub mod image;
 mod inode;
 mod limits;
+mod names;
 mod path;
 mod tree;
 

@@ -11,12 +11,23 @@ pub(crate) struct Call<'a, H: ?Sized> {
     pub(crate) wasi: &'a mut Wasi,
     pub(crate) memory: &'a mut [u8],
     pub(crate) host: &'a mut H,
+    /// The program's monotonic time when this call began, if it was interrupted since then and is run again.
+    pub(crate) begun: Option<u64>,
 }
 
 impl<H: Host + ?Sized> Call<'_, H> {
     /// The time for stamps in the file system. A tick of some milliseconds is what Linux uses there.
     pub(crate) fn now(&mut self) -> Result<u64, Fail> {
         Ok(self.host.clock(Clock::Realtime, false)?)
+    }
+
+    /// The program's monotonic time when this call began. It is remembered in case the call is interrupted.
+    pub(crate) fn begun(&mut self) -> Result<u64, Fail> {
+        let now = self.clock(Clock::Monotonic, true)?;
+        // A saved state can claim anything; a call does not begin in the future.
+        let begun = self.begun.map_or(now, |begun| begun.min(now));
+        (self.begun, self.wasi.begun) = (Some(begun), Some(begun));
+        Ok(begun)
     }
 }
 
@@ -56,8 +67,23 @@ impl From<StreamError> for Fail {
     }
 }
 
+/// Makes one call.
+pub(crate) fn make<H: Host + ?Sized>(
+    wasi: &mut Wasi,
+    memory: &mut [u8],
+    host: &mut H,
+    function: impl FnOnce(&mut Call<'_, H>) -> Result<(), Fail>,
+) -> Result<Errno, Stop> {
+    let begun = wasi.begun.take();
+    let result = outcome(function(&mut Call { wasi, memory, host, begun }));
+    if result != Err(Stop::Interrupted) {
+        wasi.begun = None;
+    }
+    result
+}
+
 /// What the program, or whoever runs it, is told.
-pub(crate) fn outcome(result: Result<(), Fail>) -> Result<Errno, Stop> {
+fn outcome(result: Result<(), Fail>) -> Result<Errno, Stop> {
     match result {
         Ok(()) => Ok(Errno::Success),
         Err(Fail::Errno(errno)) => Ok(errno),

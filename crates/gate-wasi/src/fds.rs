@@ -32,7 +32,7 @@ impl Object {
 }
 
 /// An open descriptor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Descriptor {
     pub(crate) object: Object,
     /// `fdflags`.
@@ -49,6 +49,27 @@ impl Descriptor {
     }
 }
 
+/// How many standard streams there are.
+const STREAMS: usize = 3;
+
+/// The descriptors of a new program, by number: the standard streams, and the preopens of `fs`.
+pub(crate) fn initial(fs: &Fs) -> Vec<Descriptor> {
+    let stream =
+        |stream, rights| Descriptor { object: Object::Stream(stream), flags: 0, rights, inheriting: 0 };
+    let streams: [Descriptor; STREAMS] = [
+        stream(Stream::Stdin, rights::INPUT),
+        stream(Stream::Stdout, rights::OUTPUT),
+        stream(Stream::Stderr, rights::OUTPUT),
+    ];
+    let preopens = fs.preopens().iter().enumerate().map(|(index, preopen)| Descriptor {
+        object: Object::Directory { inode: preopen.root, preopen: Some(index) },
+        flags: 0,
+        rights: rights::DIRECTORY,
+        inheriting: rights::INHERITING,
+    });
+    streams.into_iter().chain(preopens).collect()
+}
+
 /// All descriptors. Each inode in the table is held once per descriptor.
 #[derive(Debug)]
 pub(crate) struct Fds {
@@ -58,28 +79,33 @@ pub(crate) struct Fds {
 impl Fds {
     /// The standard streams, and the preopens of `fs`.
     pub(crate) fn new(fs: &mut Fs) -> Result<Self, StartError> {
-        let stream = |stream, rights| {
-            Some(Descriptor { object: Object::Stream(stream), flags: 0, rights, inheriting: 0 })
-        };
-        let mut slots = vec![
-            stream(Stream::Stdin, rights::INPUT),
-            stream(Stream::Stdout, rights::OUTPUT),
-            stream(Stream::Stderr, rights::OUTPUT),
-        ];
-        let roots: Vec<InodeId> = fs.preopens().iter().map(|preopen| preopen.root).collect();
-        let too_many = StartError::Preopens { found: roots.len(), limit: MAX_FDS as usize - slots.len() };
-        for (index, inode) in roots.into_iter().enumerate() {
-            if slots.len() >= MAX_FDS as usize || fs.hold(inode).is_err() {
+        let descriptors = initial(fs);
+        let limit = MAX_FDS as usize - STREAMS;
+        let too_many = StartError::Preopens { found: descriptors.len() - STREAMS, limit };
+        if descriptors.len() > MAX_FDS as usize {
+            return Err(too_many);
+        }
+        for inode in descriptors.iter().filter_map(|descriptor| descriptor.object.inode()) {
+            if fs.hold(inode).is_err() {
                 return Err(too_many);
             }
-            slots.push(Some(Descriptor {
-                object: Object::Directory { inode, preopen: Some(index) },
-                flags: 0,
-                rights: rights::DIRECTORY,
-                inheriting: rights::DIRECTORY | rights::FILE,
-            }));
         }
-        Ok(Self { slots })
+        Ok(Self { slots: descriptors.into_iter().map(Some).collect() })
+    }
+
+    /// No descriptor at all.
+    pub(crate) fn empty() -> Self {
+        Self { slots: Vec::new() }
+    }
+
+    /// All descriptors with their numbers, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Descriptor)> {
+        (0_u32..).zip(&self.slots).filter_map(|(fd, slot)| Some((fd, slot.as_ref()?)))
+    }
+
+    /// A number above all that are open.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(MAX_FDS)
     }
 
     /// The descriptor `fd`.

@@ -17,7 +17,7 @@ const WHENCE_CUR: u32 = 1;
 const WHENCE_END: u32 = 2;
 
 /// The largest offset: they are signed numbers for programs.
-const MAX_OFFSET: u64 = i64::MAX.unsigned_abs();
+pub(crate) const MAX_OFFSET: u64 = i64::MAX.unsigned_abs();
 
 impl<H: Host + ?Sized> Call<'_, H> {
     pub(crate) fn fd_read(&mut self, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Result<(), Fail> {

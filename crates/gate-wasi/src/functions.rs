@@ -5,7 +5,7 @@ use gate_abi::host::{Host, Stop};
 use gate_abi::import::WasiFunction;
 
 use crate::Wasi;
-use crate::call::{Call, outcome};
+use crate::call;
 
 /// A function, for those who do not know it by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ macro_rules! functions {
                     host: &mut H,
                     $($param: $type),*
                 ) -> Result<Errno, Stop> {
-                    outcome(Call { wasi: self, memory, host }.$name($($param),*))
+                    call::make(self, memory, host, |call| call.$name($($param),*))
                 }
             )*
 

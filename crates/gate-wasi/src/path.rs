@@ -40,7 +40,7 @@ impl<H: Host + ?Sized> Call<'_, H> {
         let base = self.wasi.fds.directory(fd, needed)?;
         let inherited = self.wasi.fds.get(fd)?.inheriting;
         let (mut wanted, inheriting) = (rights_base & rights::ALL, rights_inheriting & rights::ALL);
-        if (wanted | inheriting) & !inherited & (rights::FILE | rights::DIRECTORY) != 0 {
+        if (wanted | inheriting) & !inherited & rights::INHERITING != 0 {
             return Err(Errno::NotCapable.into());
         }
         if has(OFLAGS_DIRECTORY) {
@@ -68,7 +68,7 @@ impl<H: Host + ?Sized> Call<'_, H> {
                 object: Object::Directory { inode, preopen: None },
                 flags,
                 rights: wanted & rights::DIRECTORY,
-                inheriting: inheriting & (rights::DIRECTORY | rights::FILE),
+                inheriting: inheriting & rights::INHERITING,
             },
             NodeType::File | NodeType::Symlink => Descriptor {
                 object: Object::File { inode, offset: 0 },

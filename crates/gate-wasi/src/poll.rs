@@ -113,7 +113,7 @@ impl<H: Host + ?Sized> Call<'_, H> {
     }
 
     /// Waiting for a clock. Only absolute times of the wall clock depend on it being set; everything else is turned into
-    /// a time of the monotonic clock.
+    /// a time of the monotonic clock: a span counts from when the call began, even if it was interrupted since then.
     fn until(&mut self, id: u32, timeout: u64, flags: u16) -> Result<What, Fail> {
         let Ok(clock) = clock(id) else { return Ok(What::Done(Event::error(Errno::Inval))) };
         if flags & !CLOCK_ABSTIME != 0 {
@@ -122,12 +122,10 @@ impl<H: Host + ?Sized> Call<'_, H> {
         let absolute = flags & CLOCK_ABSTIME != 0;
         let span = match (clock, absolute) {
             (Clock::Realtime | Clock::Monotonic, true) => return Ok(What::Until { clock, due: timeout }),
-            (Clock::ProcessCpu | Clock::ThreadCpu, true) => {
-                timeout.saturating_sub(self.host.clock(clock, true)?)
-            }
+            (Clock::ProcessCpu | Clock::ThreadCpu, true) => timeout.saturating_sub(self.clock(clock, true)?),
             (Clock::Realtime | Clock::Monotonic | Clock::ProcessCpu | Clock::ThreadCpu, false) => timeout,
         };
-        let due = self.host.clock(Clock::Monotonic, true)?.saturating_add(span);
+        let due = self.begun()?.saturating_add(span);
         Ok(What::Until { clock: Clock::Monotonic, due })
     }
 
@@ -170,9 +168,7 @@ impl<H: Host + ?Sized> Call<'_, H> {
             for waiting in waiting {
                 let event = match waiting.what {
                     What::Done(event) => Some(event),
-                    What::Until { clock, due } => {
-                        (self.host.clock(clock, true)? >= due).then_some(Event::PLAIN)
-                    }
+                    What::Until { clock, due } => (self.clock(clock, true)? >= due).then_some(Event::PLAIN),
                     What::Ready(_) => stream_event(readiness.next().unwrap_or_default()),
                 };
                 if let Some(event) = event {
@@ -193,7 +189,7 @@ impl<H: Host + ?Sized> Call<'_, H> {
             let left = match waiting.what {
                 What::Done(_) => Duration::ZERO,
                 What::Until { clock, due } => {
-                    Duration::from_nanos(due.saturating_sub(self.host.clock(clock, true)?))
+                    Duration::from_nanos(due.saturating_sub(self.clock(clock, true)?))
                 }
                 What::Ready(_) => continue,
             };

@@ -74,6 +74,9 @@ pub(crate) const DIRECTORY: Rights = FD_DATASYNC
     | PATH_REMOVE_DIRECTORY
     | PATH_UNLINK_FILE;
 
+/// What can apply to what is opened through a directory.
+pub(crate) const INHERITING: Rights = DIRECTORY | FILE;
+
 /// What applies to every stream. Without `fd_seek` and `fd_tell` in it, a character device is a terminal for `isatty`.
 const STREAM: Rights = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE;
 

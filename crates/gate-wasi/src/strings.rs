@@ -36,6 +36,32 @@ impl Strings {
         Ok(all)
     }
 
+    /// The strings, with a NUL behind each.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What [`Strings::bytes`] gave; `None` when there is no NUL at the end, or too much.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.last().is_some_and(|last| *last != 0) || bytes.len() > MAX_STRINGS_BYTES {
+            return None;
+        }
+        let mut starts = Vec::new();
+        let mut start = 0;
+        for string in bytes.split_inclusive(|byte| *byte == 0) {
+            starts.push(u32::try_from(start).ok()?);
+            start += string.len();
+        }
+        Some(Self { bytes: bytes.to_vec(), starts })
+    }
+
+    /// The strings, without the NULs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes
+            .split_inclusive(|byte| *byte == 0)
+            .map(|string| string.split_last().map_or(string, |(_, s)| s))
+    }
+
     /// Writes pointers to `list` and the strings to `buf`.
     fn get(&self, memory: &mut [u8], list: u32, buf: u32) -> Result<(), Fail> {
         let pointers: Vec<u8> =

@@ -3,7 +3,7 @@
 mod descriptors;
 mod directories;
 mod files;
-mod fixture;
+pub(crate) mod fixture;
 mod paths;
 mod polling;
 mod random;

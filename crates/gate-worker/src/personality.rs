@@ -1,6 +1,8 @@
 //! The functions that a program imports, with all that is behind them.
 
 use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use gate_abi::import::{Function, Personality};
 use gate_calls::Calls;
 use gate_fs::{Backing, Fs, Limits};
 use gate_sandbox::{descriptors, memfd};
+use gate_snapshot::State;
 use gate_wasi::Wasi;
 use gate_wire::worker::Launch;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -31,44 +34,98 @@ enum Kind {
     Wasi(Box<Wasi>),
 }
 
+/// What a program that continues has had.
+pub(crate) struct Before {
+    /// The file of its state, as it is in memory.
+    pub(crate) file: Backing,
+    /// Where the part of its imports is.
+    pub(crate) host: Range<usize>,
+    /// What its monotonic clock showed.
+    pub(crate) monotonic_nanos: u64,
+}
+
 impl ProgramCalls {
-    /// Makes what a program of that personality imports, and the other end of its packet stream if it has one.
+    /// Makes what a new program of that personality imports.
     pub(crate) fn new(
         personality: Personality,
         launch: &Launch,
         image: Option<File>,
-    ) -> anyhow::Result<(Self, Option<OwnedFd>)> {
+    ) -> anyhow::Result<Self> {
         let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes);
-        let (kind, packets) = match personality {
+        let kind = match personality {
             Personality::Gate => {
-                let (ours, theirs) = rustix::net::socketpair(
-                    AddressFamily::UNIX,
-                    SocketType::STREAM,
-                    SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-                    None,
-                )
-                .context("cannot make the packet stream")?;
-                descriptors::place(ours, descriptors::PACKETS)?;
                 let calls = Calls::start(TIME_RESOLUTION, 0, &mut host)
                     .map_err(|_| anyhow::anyhow!("cannot read the clock"))?;
-                (Kind::Gate(calls), Some(theirs))
+                Kind::Gate(calls)
             }
             Personality::Wasi => {
-                let limits = Limits {
-                    bytes: launch.limits.fs_bytes,
-                    inodes: launch.limits.fs_inodes,
-                    file_bytes: launch.limits.fs_bytes,
-                };
                 let fs = match image {
-                    Some(image) => Fs::load(Backing::new(memfd::map(image)?), limits)
+                    Some(image) => Fs::load(Backing::new(memfd::map(image)?), limits(launch))
                         .context("cannot load the directories given to the program")?,
-                    None => Fs::new(limits),
+                    None => Fs::new(limits(launch)),
                 };
-                let wasi = Wasi::new(&launch.arguments, &launch.environment, fs)?;
-                (Kind::Wasi(Box::new(wasi)), None)
+                let wasi = Wasi::new(&launch.arguments, &launch.environment, fs, &mut host)?;
+                Kind::Wasi(Box::new(wasi))
             }
         };
-        Ok((Self { kind, host }, packets))
+        Ok(Self { kind, host })
+    }
+
+    /// Makes what a program imports that continues.
+    pub(crate) fn restore(
+        personality: Personality,
+        launch: &Launch,
+        before: &Before,
+    ) -> anyhow::Result<Self> {
+        let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes);
+        let Before { file, host: part, monotonic_nanos } = before;
+        let saved = file.part(part.clone()).context("the program's state is cut off")?;
+        let kind = match personality {
+            // Of a program that was made elsewhere, it is not known.
+            Personality::Gate if part.is_empty() => {
+                let calls = Calls::start(TIME_RESOLUTION, *monotonic_nanos, &mut host)
+                    .map_err(|_| anyhow::anyhow!("cannot read the clock"))?;
+                Kind::Gate(calls)
+            }
+            Personality::Gate => {
+                Kind::Gate(Calls::restore(saved.bytes(), TIME_RESOLUTION, *monotonic_nanos, &mut host)?)
+            }
+            Personality::Wasi if part.is_empty() => {
+                let wasi = Wasi::new(&launch.arguments, &launch.environment, Fs::new(limits(launch)), &mut host)?;
+                Kind::Wasi(Box::new(wasi))
+            }
+            Personality::Wasi => {
+                let wasi = Wasi::restore(&saved, limits(launch), *monotonic_nanos, &mut host)
+                    .context("cannot restore what the program imports")?;
+                Kind::Wasi(Box::new(wasi))
+            }
+        };
+        Ok(Self { kind, host })
+    }
+
+    /// Completes the state of a program that has stopped, and writes it to `out`, which is empty. Returns its length in bytes.
+    pub(crate) fn save(&mut self, mut state: State, mut out: impl Write) -> anyhow::Result<u64> {
+        let Self { kind, host } = self;
+        let no_clock = |_: Stop| anyhow::anyhow!("cannot read the clock");
+        match kind {
+            Kind::Gate(calls) => {
+                state.monotonic_nanos = calls.monotonic_time(host).map_err(no_clock)?;
+                state.host = calls.save();
+                let bytes = state.encode();
+                out.write_all(&bytes).context("cannot write the program's state")?;
+                Ok(bytes.len() as u64)
+            }
+            Kind::Wasi(wasi) => {
+                state.monotonic_nanos = wasi.monotonic_time(host).map_err(no_clock)?;
+                // Its files are not copied to learn how long they are.
+                let length = wasi.save_to(host, io::sink())?;
+                let head = state.encode_head(length);
+                out.write_all(&head).context("cannot write the program's state")?;
+                let written = wasi.save_to(host, out)?;
+                anyhow::ensure!(written == length, "the program's files have changed while they were written");
+                Ok(head.len() as u64 + length)
+            }
+        }
     }
 
     /// What the program wrote to standard output and error, in bytes.
@@ -82,6 +139,27 @@ impl ProgramCalls {
             Kind::Gate(_) => 0,
             Kind::Wasi(wasi) => wasi.fs().used_bytes(),
         }
+    }
+}
+
+/// A new packet stream: puts the program's end in its place, and gives the other one.
+pub(crate) fn packet_stream() -> anyhow::Result<OwnedFd> {
+    let (ours, theirs) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )
+    .context("cannot make the packet stream")?;
+    descriptors::place(ours, descriptors::PACKETS)?;
+    Ok(theirs)
+}
+
+fn limits(launch: &Launch) -> Limits {
+    Limits {
+        bytes: launch.limits.fs_bytes,
+        inodes: launch.limits.fs_inodes,
+        file_bytes: launch.limits.fs_bytes,
     }
 }
 

@@ -82,12 +82,92 @@ proptest! {
         prop_assert_eq!(content.read(&image, 0, &mut all), model.len());
         prop_assert!(all == model);
         let mut pieces = vec![0; model.len()];
-        for (at, piece) in content.pieces(&image) {
-            let at = usize::try_from(at).unwrap();
-            pieces[at..at + piece.len()].copy_from_slice(piece);
+        for piece in content.pieces(&image) {
+            let at = usize::try_from(piece.at).unwrap();
+            pieces[at..at + piece.bytes.len()].copy_from_slice(piece.bytes);
+            prop_assert!(piece.at + piece.len() <= content.len());
         }
         prop_assert!(pieces == model);
     }
+}
+
+/// What is left of `content` in an image, and the contents that are restored from it.
+fn saved(content: &Content, image: &[u8]) -> (Vec<u8>, Content) {
+    let (mut stored, mut extents) = (vec![0; 64], Vec::new());
+    for piece in content.pieces(image) {
+        extents.push(Extent { at: piece.at, from: stored.len() as u64, len: piece.len() });
+        stored.extend(piece.bytes);
+        stored.resize(stored.len() + usize::try_from(piece.zeros).unwrap(), 0);
+    }
+    (stored, Content::from_extents(content.len(), extents))
+}
+
+/// Does `op` within `budget`, and tells what came of it.
+fn apply(content: &mut Content, image: &[u8], op: &Op, budget: u64) -> (Option<usize>, Vec<u8>) {
+    match *op {
+        Op::Write { at, len, fill } => {
+            (content.write(image, at, &vec![fill % 3; len], budget).ok(), Vec::new())
+        }
+        Op::SetLen(len) => {
+            content.set_len(len);
+            (None, Vec::new())
+        }
+        Op::Allocate { at, len } => (content.allocate(image, at, len, budget).ok().map(|()| 0), Vec::new()),
+        Op::Read { at, len } => {
+            let mut buf = vec![0; len];
+            (Some(content.read(image, at, &mut buf)), buf)
+        }
+    }
+}
+
+proptest! {
+    /// Whatever is done to contents, it makes no difference whether they were saved and restored before.
+    #[test]
+    fn saved_and_restored_contents_go_on(
+        before in prop::collection::vec(op(), 0..20),
+        between in prop::collection::vec(op(), 0..5),
+        after in prop::collection::vec((op(), 0..200_000_u64), 0..20),
+    ) {
+        let mut content = Content::default();
+        for op in &before {
+            apply(&mut content, &[], op, u64::MAX);
+        }
+        let (mut image, mut restored) = saved(&content, &[]);
+        for op in &between {
+            let expect = apply(&mut content, &[], op, u64::MAX);
+            prop_assert!(apply(&mut restored, &image, op, u64::MAX) == expect);
+        }
+        (image, restored) = saved(&restored, &image);
+        for (op, budget) in &after {
+            let expect = apply(&mut content, &[], op, *budget);
+            prop_assert!(apply(&mut restored, &image, op, *budget) == expect, "{op:?}");
+            prop_assert_eq!((restored.len(), restored.charge()), (content.len(), content.charge()));
+        }
+        prop_assert!(saved(&restored, &image).0 == saved(&content, &[]).0, "equal contents are saved in one way");
+    }
+}
+
+#[test]
+fn pieces_do_not_tell_their_history() {
+    let bytes = |content: &Content| -> Vec<(u64, Vec<u8>, u64)> {
+        content.pieces(&[]).map(|piece| (piece.at, piece.bytes.to_vec(), piece.zeros)).collect()
+    };
+    let written = |len: usize, data: &[u8], size: u64| {
+        let mut content = Content::default();
+        content.write(&[], 0, &[vec![0; len - data.len()], data.to_vec()].concat(), u64::MAX).unwrap();
+        content.set_len(size);
+        content
+    };
+    // As long as it is charged for what it was, the zeros that were written are left out.
+    assert_eq!(bytes(&written(3, b"abc", 500)), [(0, b"abc".to_vec(), 0)]);
+    assert_eq!(bytes(&written(6, b"abc\0\0\0", 500)), [(0, b"abc".to_vec(), 0)]);
+    assert_eq!(bytes(&written(9, b"\0", 500)), [(0, vec![0], 0)]);
+    assert_eq!(bytes(&written(1000, b"\0", 2000)), [(0, vec![0; 513], 0)]);
+    // A chunk that is charged for as a whole is written as a whole.
+    let whole = bytes(&written(40_000, b"x", 70_000));
+    assert_eq!((whole.len(), whole[0].1.len() as u64 + whole[0].2), (1, CHUNK));
+    let cut = bytes(&written(40_000, b"x", 41_000));
+    assert_eq!((cut.len(), cut[0].1.len() as u64 + cut[0].2), (1, 41_000));
 }
 
 #[test]

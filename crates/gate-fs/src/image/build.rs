@@ -186,16 +186,49 @@ impl<W: Write + Seek> Builder<W> {
 }
 
 impl Fs {
-    /// Writes an image of this file system at the present position of `out`. Inode numbers and the cookies of directory
-    /// listings stay the same. What is held is not part of it: whoever restores it holds again what was held, then calls
-    /// [`Fs::release_unused`].
+    /// Writes an image of this file system to `out`, from its first byte to its last. Inode numbers and the cookies of
+    /// directory listings stay the same, and equal file systems have equal images. What is held is not part of it:
+    /// whoever restores it holds again what was held, then calls [`Fs::release_unused`].
     ///
     /// # Errors
     /// [`BuildError::Write`], [`BuildError::TooMany`].
-    pub fn write_image<W: Write + Seek>(&self, out: W) -> Result<Finished<W>, BuildError> {
-        let mut out = Output::new(out)?;
+    pub fn write_image<W: Write>(&self, mut out: W) -> Result<Finished<W>, BuildError> {
+        let (table, table_at) = self.table();
+        let encoded = table.encode().ok_or(BuildError::TooMany)?;
+        let header = table.header(table_at, encoded.len() as u64).ok_or(BuildError::TooMany)?;
+        let write = |source| BuildError::Write { source };
+        out.write_all(&header).map_err(write)?;
+        for content in self.contents() {
+            for piece in content.pieces(self.image.bytes()) {
+                out.write_all(piece.bytes).map_err(write)?;
+                io::copy(&mut io::repeat(0).take(piece.zeros), &mut out).map_err(write)?;
+            }
+        }
+        out.write_all(&encoded).map_err(write)?;
+        out.flush().map_err(write)?;
+        Ok(Finished {
+            out,
+            len: table_at + encoded.len() as u64,
+            charge: table.charge(),
+            inodes: table.inodes().ok_or(BuildError::TooMany)?,
+        })
+    }
+
+    /// Contents of files in the order of their inodes.
+    fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.slots.iter().flatten().filter_map(|inode| match &inode.body {
+            Body::File(content) => Some(content),
+            Body::Directory(_) | Body::Symlink(_) => None,
+        })
+    }
+
+    /// The table of the image, and where it begins.
+    fn table(&self) -> (Table, u64) {
         let mut table = Table::default();
-        for slot in &self.slots {
+        let mut position = u64::from(HEADER_LEN);
+        // Free numbers behind the last one in use are like those that were never used.
+        let end = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        for slot in self.slots.iter().take(end) {
             let Some(inode) = slot else {
                 table.records.push(Record::Free);
                 continue;
@@ -203,7 +236,7 @@ impl Fs {
             let times = inode.times;
             table.records.push(match &inode.body {
                 Body::File(content) => {
-                    let extents = out.contents(content, self.image.bytes())?;
+                    let extents = extents(content, self.image.bytes(), &mut position);
                     Record::File { times, len: content.len(), extents }
                 }
                 Body::Symlink(target) => Record::Symlink { times, target: Arc::clone(target) },
@@ -223,8 +256,23 @@ impl Fs {
             .iter()
             .map(|preopen| Root { inode: preopen.root.0, path: Arc::clone(&preopen.path) });
         table.roots.extend(roots);
-        out.finish(&table)
+        (table, position)
     }
+}
+
+/// Where the pieces of `content` go when they are written one after the other from `position` on, which moves behind them.
+/// Full chunks that follow each other make one extent.
+fn extents(content: &Content, image: &[u8], position: &mut u64) -> Vec<Extent> {
+    let mut extents: Vec<Extent> = Vec::new();
+    for piece in content.pieces(image) {
+        let len = piece.len();
+        match extents.last_mut() {
+            Some(last) if last.at + last.len == piece.at && last.len % CHUNK == 0 => last.len += len,
+            Some(_) | None => extents.push(Extent { at: piece.at, from: *position, len }),
+        }
+        *position += len;
+    }
+    extents
 }
 
 /// Where an image is written to.
@@ -249,22 +297,6 @@ impl<W: Write + Seek> Output<W> {
         Ok(at.saturating_sub(self.start))
     }
 
-    /// Writes what `content` stores and returns where it went. Full chunks that follow each other make one extent.
-    fn contents(&mut self, content: &Content, image: &[u8]) -> Result<Vec<Extent>, BuildError> {
-        let mut extents: Vec<Extent> = Vec::new();
-        let mut from = self.position()?;
-        for (at, piece) in content.pieces(image) {
-            self.out.write_all(piece).map_err(|source| BuildError::Write { source })?;
-            let len = piece.len() as u64;
-            match extents.last_mut() {
-                Some(last) if last.at + last.len == at && last.len % CHUNK == 0 => last.len += len,
-                Some(_) | None => extents.push(Extent { at, from, len }),
-            }
-            from += len;
-        }
-        Ok(extents)
-    }
-
     fn finish(mut self, table: &Table) -> Result<Finished<W>, BuildError> {
         let table_at = self.position()?;
         let bytes = table.encode().ok_or(BuildError::TooMany)?;
@@ -277,8 +309,7 @@ impl<W: Write + Seek> Output<W> {
             out.flush()
         };
         write().map_err(|source| BuildError::Write { source })?;
-        let used = table.records.iter().filter(|record| !matches!(record, Record::Free)).count();
-        let inodes = u32::try_from(used).map_err(|_| BuildError::TooMany)?;
+        let inodes = table.inodes().ok_or(BuildError::TooMany)?;
         Ok(Finished { out, len: table_at + bytes.len() as u64, charge: table.charge(), inodes })
     }
 }

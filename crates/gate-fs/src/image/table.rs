@@ -61,6 +61,12 @@ impl Table {
         records.sum::<u64>() + self.roots.iter().map(|root| entry_cost(&root.path)).sum::<u64>()
     }
 
+    /// How many inodes there are. Returns `None` when there are too many.
+    pub(super) fn inodes(&self) -> Option<u32> {
+        let used = self.records.iter().filter(|record| !matches!(record, Record::Free)).count();
+        u32::try_from(used).ok()
+    }
+
     /// The table's bytes. Returns `None` when a count or a length does not fit its field.
     pub(super) fn encode(&self) -> Option<Vec<u8>> {
         let mut out = Vec::new();

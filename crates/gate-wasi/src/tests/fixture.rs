@@ -13,38 +13,38 @@ use crate::Wasi;
 use crate::rights::{ALL, Rights};
 
 /// The preopened directory.
-pub(super) const ROOT: u32 = 3;
+pub(crate) const ROOT: u32 = 3;
 
 /// Where tests put paths and buffers, and where results go.
-pub(super) const PATH: u32 = 0x100;
-pub(super) const OTHER: u32 = 0x2000;
-pub(super) const BUF: u32 = 0x4000;
-pub(super) const IOVS: u32 = 0x8000;
-pub(super) const OUT: u32 = 0xc000;
+pub(crate) const PATH: u32 = 0x100;
+pub(crate) const OTHER: u32 = 0x2000;
+pub(crate) const BUF: u32 = 0x4000;
+pub(crate) const IOVS: u32 = 0x8000;
+pub(crate) const OUT: u32 = 0xc000;
 
 /// A pointer behind the end of memory.
-pub(super) const BAD: u32 = 0x10000;
+pub(crate) const BAD: u32 = 0x10000;
 
 /// All a program sees of the outside.
 #[derive(Debug)]
-pub(super) struct FakeHost {
-    pub(super) realtime: u64,
-    pub(super) monotonic: u64,
-    pub(super) cpu: u64,
-    pub(super) input: VecDeque<u8>,
-    pub(super) output: Vec<u8>,
+pub(crate) struct FakeHost {
+    pub(crate) realtime: u64,
+    pub(crate) monotonic: u64,
+    pub(crate) cpu: u64,
+    pub(crate) input: VecDeque<u8>,
+    pub(crate) output: Vec<u8>,
     /// How many bytes one write takes at most.
-    pub(super) accept: usize,
-    pub(super) interrupted: bool,
-    pub(super) input_ready: bool,
-    pub(super) hangup: bool,
-    pub(super) terminal: bool,
+    pub(crate) accept: usize,
+    pub(crate) interrupted: bool,
+    pub(crate) input_ready: bool,
+    pub(crate) hangup: bool,
+    pub(crate) terminal: bool,
     /// How long each wait lasted.
-    pub(super) waits: Vec<Option<Duration>>,
+    pub(crate) waits: Vec<Option<Duration>>,
     /// A wait ends after this, however long it was to be.
-    pub(super) wakes_after: Duration,
+    pub(crate) wakes_after: Duration,
     /// After that many waits, input is ready.
-    pub(super) ready_after: Option<usize>,
+    pub(crate) ready_after: Option<usize>,
 }
 
 impl Default for FakeHost {
@@ -144,21 +144,22 @@ impl Host for FakeHost {
 
 /// A program, its memory, and its host.
 #[derive(Debug)]
-pub(super) struct Program {
-    pub(super) wasi: Wasi,
-    pub(super) memory: Vec<u8>,
-    pub(super) host: FakeHost,
+pub(crate) struct Program {
+    pub(crate) wasi: Wasi,
+    pub(crate) memory: Vec<u8>,
+    pub(crate) host: FakeHost,
 }
 
 impl Program {
     /// With `/` preopened as [`ROOT`], which holds `file` ("contents"), `dir/inner`, `link -> file`.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut fs = Fs::new(Limits { bytes: 1 << 20, inodes: 100, file_bytes: 1 << 24 });
         let root = fs.add_preopen("/", 1).unwrap();
         fs.create_dir(root, "dir", 1).unwrap();
         fs.create_dir(root, "dir/inner", 1).unwrap();
-        let wasi = Wasi::new(&["prog", "arg"], &["A=1"], fs).unwrap();
-        let mut program = Self { wasi, memory: vec![0; BAD as usize], host: FakeHost::default() };
+        let mut host = FakeHost::default();
+        let wasi = Wasi::new(&["prog", "arg"], &["A=1"], fs, 0, &mut host).unwrap();
+        let mut program = Self { wasi, memory: vec![0; BAD as usize], host };
         let file = program.create("file");
         program.write_all(file, b"contents");
         assert_eq!(program.call("fd_close", &[file.into()]), Errno::Success);
@@ -169,32 +170,32 @@ impl Program {
     }
 
     /// Calls a function by name.
-    pub(super) fn try_call(&mut self, name: &str, args: &[u64]) -> Result<Errno, Stop> {
+    pub(crate) fn try_call(&mut self, name: &str, args: &[u64]) -> Result<Errno, Stop> {
         let function = WasiFunction::from_name(name).unwrap();
         assert_eq!(function.signature().params.len(), args.len(), "arguments of {name}");
         self.wasi.call(function, &mut self.memory, &mut self.host, args)
     }
 
     /// Calls a function that returns.
-    pub(super) fn call(&mut self, name: &str, args: &[u64]) -> Errno {
+    pub(crate) fn call(&mut self, name: &str, args: &[u64]) -> Errno {
         self.try_call(name, args).unwrap()
     }
 
     /// Calls a function and expects what it returns.
     #[track_caller]
-    pub(super) fn check(&mut self, name: &str, args: &[u64], expect: Errno) {
+    pub(crate) fn check(&mut self, name: &str, args: &[u64], expect: Errno) {
         assert_eq!(self.call(name, args), expect, "{name}{args:x?}");
     }
 
     /// Puts a text at `at` and returns pointer and length.
-    pub(super) fn text(&mut self, at: u32, text: &str) -> (u64, u64) {
+    pub(crate) fn text(&mut self, at: u32, text: &str) -> (u64, u64) {
         let start = at as usize;
         self.memory[start..start + text.len()].copy_from_slice(text.as_bytes());
         (at.into(), text.len() as u64)
     }
 
     /// Puts a list of buffers at [`IOVS`] and returns pointer and count.
-    pub(super) fn iovs(&mut self, list: &[(u32, u32)]) -> (u64, u64) {
+    pub(crate) fn iovs(&mut self, list: &[(u32, u32)]) -> (u64, u64) {
         for (i, (ptr, len)) in list.iter().enumerate() {
             let at = IOVS as usize + i * 8;
             self.memory[at..at + 4].copy_from_slice(&ptr.to_le_bytes());
@@ -203,24 +204,24 @@ impl Program {
         (IOVS.into(), list.len() as u64)
     }
 
-    pub(super) fn u16_at(&self, at: u32) -> u16 {
+    pub(crate) fn u16_at(&self, at: u32) -> u16 {
         u16::from_le_bytes(self.bytes(at, 2).try_into().unwrap())
     }
 
-    pub(super) fn u32_at(&self, at: u32) -> u32 {
+    pub(crate) fn u32_at(&self, at: u32) -> u32 {
         u32::from_le_bytes(self.bytes(at, 4).try_into().unwrap())
     }
 
-    pub(super) fn u64_at(&self, at: u32) -> u64 {
+    pub(crate) fn u64_at(&self, at: u32) -> u64 {
         u64::from_le_bytes(self.bytes(at, 8).try_into().unwrap())
     }
 
-    pub(super) fn bytes(&self, at: u32, len: u32) -> &[u8] {
+    pub(crate) fn bytes(&self, at: u32, len: u32) -> &[u8] {
         &self.memory[at as usize..][..len as usize]
     }
 
     /// `path_open` below [`ROOT`] with everything allowed that `rights` has.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         path: &str,
         oflags: u16,
@@ -231,7 +232,7 @@ impl Program {
     }
 
     /// `path_open`, following symbolic links.
-    pub(super) fn open_at(
+    pub(crate) fn open_at(
         &mut self,
         fd: u32,
         path: &str,
@@ -248,18 +249,18 @@ impl Program {
     }
 
     /// Opens a new file for everything.
-    pub(super) fn create(&mut self, path: &str) -> u32 {
+    pub(crate) fn create(&mut self, path: &str) -> u32 {
         self.open(path, crate::flags::OFLAGS_CREAT, ALL, 0).unwrap()
     }
 
     /// Opens a directory.
-    pub(super) fn open_dir(&mut self, path: &str) -> u32 {
+    pub(crate) fn open_dir(&mut self, path: &str) -> u32 {
         self.open(path, crate::flags::OFLAGS_DIRECTORY, ALL, 0).unwrap()
     }
 
     /// `fd_write` of all of `data`.
     #[track_caller]
-    pub(super) fn write_all(&mut self, fd: u32, data: &[u8]) {
+    pub(crate) fn write_all(&mut self, fd: u32, data: &[u8]) {
         self.memory[BUF as usize..][..data.len()].copy_from_slice(data);
         let (iovs, count) = self.iovs(&[(BUF, u32::try_from(data.len()).unwrap())]);
         self.check("fd_write", &[fd.into(), iovs, count, OUT.into()], Errno::Success);
@@ -268,7 +269,7 @@ impl Program {
 
     /// `fd_pread` from the start of a file.
     #[track_caller]
-    pub(super) fn read_all(&mut self, fd: u32) -> Vec<u8> {
+    pub(crate) fn read_all(&mut self, fd: u32) -> Vec<u8> {
         let (iovs, count) = self.iovs(&[(BUF, 0x4000)]);
         self.check("fd_pread", &[fd.into(), iovs, count, 0, OUT.into()], Errno::Success);
         self.bytes(BUF, self.u32_at(OUT)).to_vec()
@@ -276,7 +277,7 @@ impl Program {
 
     /// Takes rights away from a descriptor.
     #[track_caller]
-    pub(super) fn without(&mut self, fd: u32, rights: Rights) {
+    pub(crate) fn without(&mut self, fd: u32, rights: Rights) {
         self.check("fd_fdstat_get", &[fd.into(), OUT.into()], Errno::Success);
         let (base, inheriting) = (self.u64_at(OUT + 8) & !rights, self.u64_at(OUT + 16));
         self.check("fd_fdstat_set_rights", &[fd.into(), base, inheriting], Errno::Success);
