@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-wire", &[]),
     ("gate-instrument", &[]),
     ("gate-snapshot", &["gate-instrument"]),
+    ("gate-inspect", &["gate-instrument", "gate-snapshot", "gate-wasi"]),
     ("gate-fs", &[]),
     ("gate-wasi", &[]),
     ("gate-calls", &[]),
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "gate-calls",
             "gate-engine",
+            "gate-inspect",
             "gate-instrument",
             "gate-sandbox",
             "gate-snapshot",
@@ -43,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-testkit", &[]),
     (
         "gate-fuzz",
-        &["gate-calls", "gate-instrument", "gate-snapshot", "gate-store", "gate-wasi", "gate-wire"],
+        &["gate-calls", "gate-inspect", "gate-instrument", "gate-snapshot", "gate-store", "gate-wasi", "gate-wire"],
     ),
     ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-store"]),
 ];
@@ -62,7 +64,7 @@ const BENCHES: &str = "gate-xtask";
 const TRUSTED: &[&str] = &["gate-cli", "gate-runtime", "gate-sandbox", "gate-store"];
 
 /// What parses or runs WebAssembly.
-const EXPOSED: &[&str] = &["gate-engine", "gate-instrument", "wasmparser", "wasmtime"];
+const EXPOSED: &[&str] = &["gate-engine", "gate-inspect", "gate-instrument", "gimli", "wasmparser", "wasmtime"];
 
 /// Packages of others that only these may name, in tests too.
 const RESERVED: &[(&str, &[&str])] =

@@ -1,0 +1,7 @@
+//! What a module or snapshot is, for people and as JSON; and names and source lines, for backtraces and debuggers.
+//!
+//! **Invariant**: pure functions of bytes that strangers made. Nothing of them makes this crate panic; memory is in proportion to
+//! their number, and so is work, for which there are budgets where a format lets few bytes ask for much.
+#![forbid(unsafe_code)]
+
+pub mod symbols;
