@@ -64,7 +64,7 @@ impl ProgramCalls {
                         .context("cannot load the directories given to the program")?,
                     None => Fs::new(limits(launch)),
                 };
-                let wasi = Wasi::new(&launch.arguments, &launch.environment, fs, &mut host)?;
+                let wasi = Wasi::new(&launch.arguments, &launch.environment, fs, 0, &mut host)?;
                 Kind::Wasi(Box::new(wasi))
             }
         };
@@ -91,7 +91,9 @@ impl ProgramCalls {
                 Kind::Gate(Calls::restore(saved.bytes(), TIME_RESOLUTION, *monotonic_nanos, &mut host)?)
             }
             Personality::Wasi if part.is_empty() => {
-                let wasi = Wasi::new(&launch.arguments, &launch.environment, Fs::new(limits(launch)), &mut host)?;
+                let fs = Fs::new(limits(launch));
+                let wasi =
+                    Wasi::new(&launch.arguments, &launch.environment, fs, *monotonic_nanos, &mut host)?;
                 Kind::Wasi(Box::new(wasi))
             }
             Personality::Wasi => {
