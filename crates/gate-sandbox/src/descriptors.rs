@@ -4,9 +4,12 @@
 
 use std::io;
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::sys;
+
+#[cfg(test)]
+mod tests;
 
 /// The program's standard input.
 pub const STDIN: RawFd = 0;
@@ -80,7 +83,8 @@ pub fn only_control(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(sys::adopt(CONTROL))
 }
 
-/// Moves a descriptor to one of the fixed numbers, closing what is there.
+/// Moves a descriptor to one of the fixed numbers, closing what is there: nothing may own that, so a process that opens files
+/// before it has all of these in place must keep their numbers taken.
 ///
 /// # Errors
 ///
@@ -91,6 +95,27 @@ pub fn place(descriptor: OwnedFd, number: RawFd) -> io::Result<()> {
         return Ok(());
     }
     sys::duplicate_onto(descriptor.as_raw_fd(), number)
+}
+
+/// Which file or socket a descriptor names: the same for all descriptors of it, in all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// Finds out what a descriptor names.
+///
+/// A process that is not trusted and is to give something back could give anything else that it has, for instance the
+/// caller's standard output, which would then be read. What has no seals to look at is compared with what it was when the
+/// process was still trusted. It is another file with the same identity only if the first one is gone everywhere.
+///
+/// # Errors
+///
+/// Those of `fstat`.
+pub fn identity(descriptor: impl AsFd) -> io::Result<Identity> {
+    let status = rustix::fs::fstat(descriptor)?;
+    Ok(Identity { device: status.st_dev, inode: status.st_ino })
 }
 
 /// One of the fixed descriptors, for the life of the process. Using it while nothing is there is an error of each call
