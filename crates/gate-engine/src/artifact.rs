@@ -1,30 +1,25 @@
 //! The file form of a compiled module.
 //!
-//! | offset | size | meaning |
-//! |---|---|---|
-//! | 0 | c | the engine's own image of code and data; mapped in place, so it starts at offset 0 |
-//! | c | f | facts about the module, below |
-//! | c + f | 8 | c |
-//! | c + f + 8 | 8 | magic, `"GtFacts1"` |
+//! Its container, which tells integers and lists apart too, is described in [`container`]; the engine's image is that of
+//! the stoppable module. The facts are: the start function's index + 1 or 0 (`u64`), the number of functions (`u32`), the
+//! index + 1 of the memory that imported functions use or 0 (`u64`); a list of exports, each a string, an index (`u32`)
+//! and a kind (`u8`): 0 table, 1 memory, 2 global, 3 tag, 4 function; then, of a function, a list of parameter types and a
+//! list of result types, a byte each. All of that is said of the original. Then follows 0 (`u8`) if the module cannot be
+//! stopped, otherwise 1 and what was added to it: the prefix of names (string), the number of tables of the original
+//! (`u32`), and of [`Control`] the memory, its pages, the frames' offset, the number of segments' bytes, and the global of
+//! unwinding (`u32` each), then the global of the countdown and the three spill tables, each an index + 1 or 0 (`u64`).
 //!
-//! Integers are little-endian; a string is a `u32` length and its bytes. The facts are: the start function's index + 1
-//! or 0 (`u64`), the number of functions (`u32`), the index + 1 of the memory that imported functions use or 0 (`u64`),
-//! and a list of exports, each a string, an index (`u32`) and a kind (`u8`): 0 table, 1 memory, 2 global, 3 tag, 4
-//! function; then, of a function, a list of parameter types and a list of result types, a byte each.
-//!
-//! An artifact is made by a process that has seen a hostile module. Reading one never panics; what it says may be a lie,
-//! which harms nobody but the program itself.
+//! The rest is the table of offsets, as [`Offsets::encode`] makes it.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 
-use gate_instrument::accept::{Export, Facts, FunctionType, Kind, ValueType};
+use gate_instrument::accept::{Export, Facts, FunctionType, Kind};
+use gate_instrument::stop::{Control, Names, Offsets};
 
-const MAGIC: [u8; 8] = *b"GtFacts1";
-const FOOTER_BYTES: u64 = 16;
-/// Far more than the exports of any accepted module take.
-const MAX_FACTS_BYTES: u64 = 256 << 20;
+use crate::codec::{Input, Output};
+use crate::container::{self, ArtifactError, Magic};
+
+const MAGIC: Magic = Magic(*b"GtFacts2");
 
 /// What an artifact says of its module.
 #[derive(Debug)]
@@ -33,156 +28,144 @@ pub(crate) struct ArtifactFacts {
     pub(crate) functions: u32,
     pub(crate) memory: Option<u32>,
     pub(crate) exports: Vec<Export>,
+    pub(crate) added: Option<Added>,
 }
 
-/// Why a file is not an artifact.
-#[derive(Debug, thiserror::Error)]
-pub enum ArtifactError {
-    /// It cannot be read.
-    #[error("cannot read the compiled module")]
-    Read(#[from] io::Error),
-    /// It has not the form of one.
-    #[error("the compiled module is damaged")]
-    Damaged,
+/// What was added to a module so that it can be stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Added {
+    /// What everything is exported by.
+    pub(crate) names: Names,
+    /// The number of tables of the original.
+    pub(crate) tables: u32,
+    /// The index of the control memory, which is also the number of memories of the original.
+    pub(crate) memory: u32,
+    /// The size of the control memory in pages.
+    pub(crate) pages: u32,
+    /// The offset of the first frame in it.
+    pub(crate) frames: u32,
+    /// How many bytes of it tell of dropped segments.
+    pub(crate) segments: u32,
+    /// The index of the global that tells whether the program unwinds; also the number of globals of the original.
+    pub(crate) unwinding: u32,
+    /// The index of the global that counts down.
+    pub(crate) countdown: Option<u32>,
+    /// The indices of the spill tables.
+    pub(crate) spill: [Option<u32>; 3],
 }
 
-/// Appends what `facts` say to the engine's image.
-pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts) {
-    let image_bytes = image.len() as u64;
-    let index = |index: Option<u32>| index.map_or(0, |index| u64::from(index) + 1).to_le_bytes();
-    image.extend_from_slice(&index(facts.start));
-    image.extend_from_slice(&facts.outline.functions.to_le_bytes());
-    image.extend_from_slice(&index(facts.memory));
-    count(image, facts.exports.len());
+impl Added {
+    /// What was added to a module with this number of tables.
+    pub(crate) fn new(control: &Control, names: &Names, tables: u32) -> Self {
+        Self {
+            names: names.clone(),
+            tables,
+            memory: control.memory,
+            pages: control.pages,
+            frames: control.frames,
+            segments: control.segments,
+            unwinding: control.unwinding,
+            countdown: control.countdown,
+            spill: control.tables,
+        }
+    }
+}
+
+/// Appends everything else to the engine's image.
+pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, added: Option<&Added>, offsets: &Offsets) {
+    let mut out = Output::default();
+    out.index(facts.start);
+    out.u32(facts.outline.functions);
+    out.index(facts.memory);
+    out.count(facts.exports.len());
     for export in &facts.exports {
-        count(image, export.name.len());
-        image.extend_from_slice(export.name.as_bytes());
-        image.extend_from_slice(&export.index.to_le_bytes());
+        out.bytes(export.name.as_bytes());
+        out.u32(export.index);
         match &export.kind {
-            Kind::Table => image.push(0),
-            Kind::Memory => image.push(1),
-            Kind::Global => image.push(2),
-            Kind::Tag => image.push(3),
+            Kind::Table => out.u8(0),
+            Kind::Memory => out.u8(1),
+            Kind::Global => out.u8(2),
+            Kind::Tag => out.u8(3),
             Kind::Function(ty) => {
-                image.push(4);
-                for types in [&ty.params, &ty.results] {
-                    count(image, types.len());
-                    image.extend(types.iter().map(|ty| type_number(*ty)));
-                }
+                out.u8(4);
+                out.types(&ty.params);
+                out.types(&ty.results);
             }
         }
     }
-    image.extend_from_slice(&image_bytes.to_le_bytes());
-    image.extend_from_slice(&MAGIC);
-}
-
-fn count(image: &mut Vec<u8>, count: usize) {
-    let count = u32::try_from(count).expect("a module of less than 4 GiB has fewer of anything");
-    image.extend_from_slice(&count.to_le_bytes());
+    match added {
+        None => out.u8(0),
+        Some(added) => {
+            out.u8(1);
+            out.bytes(added.names.prefix().as_bytes());
+            for number in
+                [added.tables, added.memory, added.pages, added.frames, added.segments, added.unwinding]
+            {
+                out.u32(number);
+            }
+            out.index(added.countdown);
+            added.spill.iter().for_each(|table| out.index(*table));
+        }
+    }
+    container::append(image, MAGIC, &out.0, &offsets.encode());
 }
 
 /// Reads the facts from the first `artifact_bytes` bytes of `file`.
 pub(crate) fn read(file: &File, artifact_bytes: u64) -> Result<ArtifactFacts, ArtifactError> {
-    let mut footer = [0; 16];
-    let facts_end = artifact_bytes.checked_sub(FOOTER_BYTES).ok_or(ArtifactError::Damaged)?;
-    file.read_exact_at(&mut footer, facts_end)?;
-    let (start, magic) = footer.split_at(8);
-    if magic != MAGIC {
-        return Err(ArtifactError::Damaged);
-    }
-    let start = u64::from_le_bytes(start.try_into().map_err(|_| ArtifactError::Damaged)?);
-    let len =
-        facts_end.checked_sub(start).filter(|len| *len <= MAX_FACTS_BYTES).ok_or(ArtifactError::Damaged)?;
-    let mut bytes = vec![0; usize::try_from(len).map_err(|_| ArtifactError::Damaged)?];
-    file.read_exact_at(&mut bytes, start)?;
+    let bytes = container::facts(file, artifact_bytes, MAGIC)?;
     let mut input = Input(&bytes);
-    let facts = input.facts().ok_or(ArtifactError::Damaged)?;
-    if input.0.is_empty() { Ok(facts) } else { Err(ArtifactError::Damaged) }
+    facts(&mut input).and_then(|facts| input.end(facts)).ok_or(ArtifactError::Damaged)
 }
 
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn index(&mut self) -> Option<Option<u32>> {
-        match u64::from_le_bytes(self.array()?) {
-            0 => Some(None),
-            n => u32::try_from(n - 1).ok().map(Some),
-        }
-    }
-
-    fn facts(&mut self) -> Option<ArtifactFacts> {
-        let start = self.index()?;
-        let functions = self.u32()?;
-        let memory = self.index()?;
-        let count = self.u32()?;
-        let mut exports = Vec::new();
-        for _ in 0..count {
-            exports.push(self.export()?);
-        }
-        Some(ArtifactFacts { start, functions, memory, exports })
-    }
-
-    fn export(&mut self) -> Option<Export> {
-        let len = self.u32()? as usize;
-        let name = String::from_utf8(self.take(len)?.to_vec()).ok()?;
-        let index = self.u32()?;
-        let kind = match self.array::<1>()?[0] {
-            0 => Kind::Table,
-            1 => Kind::Memory,
-            2 => Kind::Global,
-            3 => Kind::Tag,
-            4 => Kind::Function(FunctionType { params: self.types()?, results: self.types()? }),
-            _ => return None,
-        };
-        Some(Export { name, index, kind })
-    }
-
-    fn types(&mut self) -> Option<Vec<ValueType>> {
-        let len = self.u32()? as usize;
-        self.take(len)?.iter().map(|number| numbered_type(*number)).collect()
-    }
+/// Reads from the first `artifact_bytes` bytes of `file` which instruction of the original is where in the code that
+/// runs. It is large, and needed only to tell people where something happened.
+///
+/// # Errors
+/// [`ArtifactError`] when the file is no artifact.
+pub fn offsets(file: &File, artifact_bytes: u64) -> Result<Offsets, ArtifactError> {
+    let bytes = container::rest(file, artifact_bytes, MAGIC)?;
+    Offsets::decode(&bytes).ok_or(ArtifactError::Damaged)
 }
 
-const TYPES: [ValueType; 8] = [
-    ValueType::I32,
-    ValueType::I64,
-    ValueType::F32,
-    ValueType::F64,
-    ValueType::V128,
-    ValueType::FuncRef,
-    ValueType::ExternRef,
-    ValueType::ExnRef,
-];
-
-fn type_number(ty: ValueType) -> u8 {
-    match ty {
-        ValueType::I32 => 0,
-        ValueType::I64 => 1,
-        ValueType::F32 => 2,
-        ValueType::F64 => 3,
-        ValueType::V128 => 4,
-        ValueType::FuncRef => 5,
-        ValueType::ExternRef => 6,
-        ValueType::ExnRef => 7,
-    }
+fn facts(input: &mut Input<'_>) -> Option<ArtifactFacts> {
+    let start = input.index()?;
+    let functions = input.u32()?;
+    let memory = input.index()?;
+    let exports = (0..input.count(9)?).map(|_| export(input)).collect::<Option<_>>()?;
+    let added = match input.u8()? {
+        0 => None,
+        1 => Some(added(input)?),
+        _ => return None,
+    };
+    Some(ArtifactFacts { start, functions, memory, exports, added })
 }
 
-fn numbered_type(number: u8) -> Option<ValueType> {
-    TYPES.get(usize::from(number)).copied()
+fn export(input: &mut Input<'_>) -> Option<Export> {
+    let name = input.string()?;
+    let index = input.u32()?;
+    let kind = match input.u8()? {
+        0 => Kind::Table,
+        1 => Kind::Memory,
+        2 => Kind::Global,
+        3 => Kind::Tag,
+        4 => Kind::Function(FunctionType { params: input.types()?, results: input.types()? }),
+        _ => return None,
+    };
+    Some(Export { name, index, kind })
+}
+
+fn added(input: &mut Input<'_>) -> Option<Added> {
+    Some(Added {
+        names: Names::with_prefix(input.string()?),
+        tables: input.u32()?,
+        memory: input.u32()?,
+        pages: input.u32()?,
+        frames: input.u32()?,
+        segments: input.u32()?,
+        unwinding: input.u32()?,
+        countdown: input.index()?,
+        spill: [input.index()?, input.index()?, input.index()?],
+    })
 }
 
 #[cfg(test)]

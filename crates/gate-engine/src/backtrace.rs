@@ -1,60 +1,51 @@
 //! What a trap is called, and where in the program it happened.
 
 use gate_abi::trap::Trap;
-use wasmtime::{FrameInfo, FrameSymbol, WasmBacktrace};
+use wasmtime::{FrameInfo, Module, WasmBacktrace};
 
-/// A place in source code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceLine {
-    /// The function there, if the debug information names one.
-    pub function: Option<String>,
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: u32,
-    /// The column, from 1; 0 if unknown.
-    pub column: u32,
-}
+use crate::Program;
 
 /// One call on the stack of a program that trapped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The function's index.
+    /// The function's index in the original module.
     pub function_index: u32,
-    /// Its name, if the module has one for it, demangled.
-    pub function_name: Option<String>,
-    /// The instruction's offset in the module's bytes.
-    pub module_offset: Option<u64>,
-    /// Its source lines, innermost first, if the module has debug information.
-    pub lines: Vec<SourceLine>,
+    /// Where in the function.
+    pub offset: Option<Offset>,
 }
 
-/// The calls that were on the stack when `error` arose.
-pub(crate) fn frames(error: &wasmtime::Error) -> Vec<Frame> {
+/// The place of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offset {
+    /// An offset in the module that runs, which has more in it than the original. [`original_offsets`](crate::original_offsets)
+    /// tells which instruction of the original it is.
+    Running(u32),
+    /// An offset in the original module's bytes.
+    Original(u32),
+}
+
+/// The calls that were on the stack of `program` when `error` arose. What was added to the program does not count.
+pub(crate) fn frames(error: &wasmtime::Error, program: &Program) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    backtrace.frames().iter().map(frame).collect()
+    backtrace.frames().iter().filter_map(|info| frame(info, program)).collect()
 }
 
-fn frame(info: &FrameInfo) -> Frame {
-    let demangled = |symbol: &FrameSymbol| symbol.name().map(str::to_owned);
-    let lines: Vec<SourceLine> = info
-        .symbols()
-        .iter()
-        .filter_map(|symbol| {
-            Some(SourceLine {
-                function: demangled(symbol),
-                file: symbol.file()?.to_owned(),
-                line: symbol.line()?,
-                column: symbol.column().unwrap_or(0),
-            })
-        })
-        .collect();
-    Frame {
-        function_index: info.func_index(),
-        function_name: info.func_name().map(str::to_owned),
-        module_offset: info.module_offset().and_then(|offset| u64::try_from(offset).ok()),
-        lines,
+fn frame(info: &FrameInfo, program: &Program) -> Option<Frame> {
+    let offset = info.module_offset().and_then(|offset| u32::try_from(offset).ok());
+    if Module::same(info.module(), &program.module) {
+        let function_index = info.func_index();
+        let offset = offset.map(match program.stoppable {
+            Some(_) => Offset::Running,
+            None => Offset::Original,
+        });
+        return (function_index < program.facts.functions).then_some(Frame { function_index, offset });
     }
+    let continuation = program.stoppable.as_ref()?.continuation.as_ref()?;
+    let imported = continuation.module.imports().filter(|import| import.ty().func().is_some()).count();
+    let slot = usize::try_from(info.func_index()).ok()?.checked_sub(imported)?;
+    let function_index = *continuation.facts.functions.get(slot)?;
+    let offset = offset.and_then(|offset| continuation.offsets.original(offset)).map(Offset::Original);
+    Some(Frame { function_index, offset })
 }
 
 /// The number of the engine's trap in our table, and what the table's text does not say.

@@ -1,10 +1,12 @@
 //! From a module to an artifact.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use gate_instrument::accept::{self, Facts, Limits, Refusal};
+use gate_instrument::stop::{self, Offsets, StopError};
 
-use crate::artifact;
+use crate::artifact::{self, Added};
 use crate::config::{self, ConfigError, Settings, Tier};
 
 /// A compiled module.
@@ -18,6 +20,8 @@ pub struct Compiled {
     pub module_bytes: usize,
     /// How long reading and validating took.
     pub validate_time: Duration,
+    /// How long making it stoppable took.
+    pub transform_time: Duration,
     /// How long compiling took.
     pub compile_time: Duration,
 }
@@ -34,6 +38,9 @@ pub enum CompileError {
     /// It is not accepted.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It cannot be made stoppable.
+    #[error("cannot make the module stoppable")]
+    Stop(#[from] StopError),
     /// The engine could not compile it: usually for a feature that the chosen engine lacks.
     #[error("the engine {engine} cannot compile the module")]
     Engine {
@@ -71,27 +78,54 @@ pub(crate) fn compile_with(
     threads: Threads,
 ) -> Result<Compiled, CompileError> {
     let started = Instant::now();
-    let parsed;
-    let wasm = if is_text(source) {
-        parsed = wat::parse_bytes(source).map_err(|source| CompileError::Text { source })?;
-        &*parsed
-    } else {
-        source
-    };
-    let facts = accept::accept(wasm, &Limits::STANDARD)?;
+    let wasm = binary(source).map_err(|source| CompileError::Text { source })?;
+    let facts = accept::accept(&wasm, &Limits::STANDARD)?;
     let validated = Instant::now();
+    let stoppable = settings.poll().map(|poll| Stoppable::make(&wasm, &facts, poll)).transpose()?;
+    let transformed = Instant::now();
     let engine = config::compiling_engine(settings, threads)?;
     let mut artifact = engine
-        .precompile_module(wasm)
+        .precompile_module(stoppable.as_ref().map_or(&wasm, |stoppable| &stoppable.wasm))
         .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;
-    artifact::append(&mut artifact, &facts);
+    match stoppable {
+        Some(Stoppable { added, offsets, .. }) => {
+            artifact::append(&mut artifact, &facts, Some(&added), &offsets);
+        }
+        None => artifact::append(&mut artifact, &facts, None, &Offsets::default()),
+    }
     Ok(Compiled {
         artifact,
         facts,
         module_bytes: wasm.len(),
         validate_time: validated - started,
-        compile_time: validated.elapsed(),
+        transform_time: transformed - validated,
+        compile_time: transformed.elapsed(),
     })
+}
+
+/// A module that was made stoppable.
+struct Stoppable {
+    wasm: Vec<u8>,
+    offsets: Offsets,
+    added: Added,
+}
+
+impl Stoppable {
+    fn make(wasm: &[u8], facts: &Facts, poll: stop::Poll) -> Result<Self, StopError> {
+        let program = stop::Program::new(wasm, &Settings::transform(poll))?;
+        let stop::Instrumented { wasm, offsets } = program.instrument()?;
+        let tables = u32::try_from(facts.tables.len()).expect("a module has at most 100 tables");
+        let added = Added::new(program.control(), program.names(), tables);
+        Ok(Self { wasm, offsets, added })
+    }
+}
+
+/// The module in `source`, which is a WebAssembly binary or its text, as a binary.
+///
+/// # Errors
+/// When it is text, but not the text of a module.
+pub fn binary(source: &[u8]) -> Result<Cow<'_, [u8]>, wat::Error> {
+    if is_text(source) { wat::parse_bytes(source) } else { Ok(Cow::Borrowed(source)) }
 }
 
 /// Sets how many threads all compiling in this process uses. Takes effect once, before the first compilation.

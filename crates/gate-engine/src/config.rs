@@ -3,11 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use gate_abi::import::{self, Function, Personality};
+use gate_instrument::stop::Poll;
 use sha2::{Digest, Sha256};
 use wasmtime::{Collector, Config, Engine, OptLevel, Strategy, WasmBacktraceDetails};
 
 use crate::compile::Threads;
-use crate::memory::{GC_HEAP_RESERVATION, GUARD_BYTES, RESERVATION_BYTES, Regions};
+use crate::memory::{GC_HEAP_RESERVATION, GUARD_BYTES, RESERVATION_BYTES, Regions, WASM_PAGE_BYTES};
 
 /// How a program is translated and run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,13 +22,85 @@ pub enum Tier {
     Pulley,
 }
 
+/// Whether and how a program can be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stops {
+    /// Not at all: it is compiled as it is. For measuring what the others cost.
+    None,
+    /// At any moment, with [`StopFlag::request`](crate::StopFlag::request).
+    Flag,
+    /// When it has passed a number of stop points: [`RunOptions::countdown`](crate::RunOptions::countdown). It makes runs
+    /// reproducible.
+    Count,
+}
+
 /// What all steps for one program must agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The engine. An artifact of one is refused by the others.
     pub tier: Tier,
-    /// The most stack that the program's own functions may take, in bytes. Matters when running only.
+    /// Whether and how the program can be stopped. An artifact that was made with another choice is refused.
+    pub stops: Stops,
+    /// The most stack that the program's own functions may take, in bytes, up to [`MAX_STACK_BYTES`]. Matters when running
+    /// only.
     pub stack_bytes: usize,
+}
+
+/// The most stack that a program can have. The control memory, which is the same for all, has room for what a stack of
+/// this size can hold.
+pub const MAX_STACK_BYTES: usize = 64 << 20;
+
+/// The size of the control memory in pages. A saved value takes no more room than in a native frame, unless the compiler
+/// found out that it is a constant; twice the stack is more than any compiled program has been seen to need. What a program
+/// does not use is never touched.
+pub(crate) const CONTROL_PAGES: u32 = 2 * 1024 + 1;
+const _: () = assert!(CONTROL_PAGES as usize == control_bytes(MAX_STACK_BYTES) / WASM_PAGE_BYTES);
+
+/// How many bytes of the control memory a program can use that has this much stack.
+pub(crate) const fn control_bytes(stack_bytes: usize) -> usize {
+    stack_bytes.saturating_mul(2).saturating_add(WASM_PAGE_BYTES)
+}
+
+/// How much stack the functions of a program that continues may take which had `stack_bytes` when it was new.
+///
+/// A function that continues somewhere in its middle is larger than the original, and its frame can be. Whatever was on the
+/// stack must fit again. The program can use what is left of the surplus, but it does not add up: it is the same however
+/// often a program continues.
+#[must_use]
+pub const fn resumed_stack_bytes(stack_bytes: usize) -> usize {
+    stack_bytes.saturating_add(stack_bytes / 2).saturating_add(WASM_PAGE_BYTES)
+}
+
+impl Settings {
+    /// How the program finds out that it shall stop, if it can.
+    pub(crate) fn poll(self) -> Option<Poll> {
+        match (self.stops, self.tier) {
+            (Stops::None, _) => None,
+            (Stops::Count, _) => Some(Poll::Countdown),
+            (Stops::Flag, Tier::Cranelift) => Some(Poll::Atomic),
+            // Winch has no atomic instructions, nor has the bytecode.
+            (Stops::Flag, Tier::Winch | Tier::Pulley) => Some(Poll::Store),
+        }
+    }
+
+    /// How it is transformed.
+    pub(crate) fn transform(poll: Poll) -> gate_instrument::stop::Config<'static> {
+        gate_instrument::stop::Config { poll, control_pages: CONTROL_PAGES, may_block: &may_block }
+    }
+}
+
+/// How programs are made stoppable, for those who look at their frames: these are the same whatever stops a program.
+#[must_use]
+pub fn transform() -> gate_instrument::stop::Config<'static> {
+    Settings::transform(Poll::Store)
+}
+
+/// Whether a call of the imported function with these names may block.
+fn may_block(module: &str, field: &str) -> bool {
+    // Who the program is makes no difference: a function that both have does the same.
+    [Personality::Gate, Personality::Wasi]
+        .into_iter()
+        .any(|personality| import::resolve(personality, module, field).is_ok_and(Function::may_block))
 }
 
 /// Why this host cannot have an engine with these settings.
@@ -43,7 +117,8 @@ pub struct ConfigError {
 /// # Errors
 /// [`ConfigError`] when this processor lacks something that the engine needs.
 pub fn fingerprint() -> Result<Vec<u8>, ConfigError> {
-    let engine = Engine::new(&config(Settings { tier: Tier::Cranelift, stack_bytes: 0x10000 }))?;
+    let engine =
+        Engine::new(&config(Settings { tier: Tier::Cranelift, stops: Stops::Flag, stack_bytes: 0x10000 }))?;
     let mut hasher = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     // The source of truth for everything but the processor is the build: the settings below are part of it.
@@ -109,7 +184,8 @@ fn config(settings: Settings) -> Config {
     config.wasm_multi_memory(true);
     config.wasm_extended_const(true);
     config.relaxed_simd_deterministic(true);
-    config.wasm_threads(false);
+    // For one instruction, an atomic load that no optimization removes. What is accepted has none of its own.
+    config.wasm_threads(settings.poll() == Some(Poll::Atomic));
     config.wasm_memory64(false);
     config.wasm_function_references(false);
     config.wasm_gc(false);
@@ -130,7 +206,8 @@ fn config(settings: Settings) -> Config {
     config.gc_heap_may_move(false);
 
     config.generate_address_map(true);
-    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    // Names and lines are found out elsewhere, by those who have the original module.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
     // For native debuggers and profilers only; registering it costs time at each start.
     config.native_unwind_info(false);

@@ -5,18 +5,21 @@
 pub(crate) struct Limiter {
     memory_limit: usize,
     memory: usize,
+    uncounted: usize,
     table_elements_limit: usize,
     table_elements: usize,
 }
 
 impl Limiter {
-    pub(crate) fn new(memory_limit: usize, table_elements_limit: usize) -> Self {
-        Self { memory_limit, memory: 0, table_elements_limit, table_elements: 0 }
+    /// With `uncounted` bytes of memory that are there from the start, and none of the program's.
+    pub(crate) fn new(memory_limit: usize, table_elements_limit: usize, uncounted: usize) -> Self {
+        let memory_limit = memory_limit.saturating_add(uncounted);
+        Self { memory_limit, memory: 0, uncounted, table_elements_limit, table_elements: 0 }
     }
 
     /// The size of all memories together, in bytes. They never shrink.
     pub(crate) fn memory(&self) -> usize {
-        self.memory
+        self.memory.saturating_sub(self.uncounted)
     }
 }
 

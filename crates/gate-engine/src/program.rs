@@ -1,41 +1,22 @@
-//! A program: loaded from an artifact, then run.
-
-#![expect(unsafe_code, reason = "loading compiled code, and passing values to and from it")]
+//! A program: loaded from an artifact, ready to run.
+#![expect(unsafe_code, reason = "loading compiled code")]
 
 use std::fs::File;
-use std::io::Write;
-use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use gate_abi::host::Stop;
-use gate_abi::import::{self, Function, UnknownImport, ValType as ImportType};
-use gate_abi::trap::Trap;
-use gate_instrument::accept::{Entry, EntryError, EntryFunction, Facts, Outline};
-use wasmtime::{
-    Caller, Engine, Extern, ExternType, Func, FuncType, Instance, Module, Store, Val, ValRaw, ValType,
-};
+use gate_abi::import::{self, UnknownImport};
+use gate_instrument::accept::{Facts, Outline};
+use gate_instrument::stop::{Offsets, PROGRAM};
+use wasmtime::{Engine, ExternType, Module};
 
-use crate::artifact::{self, ArtifactError};
-use crate::backtrace::{self, Frame};
-use crate::compile;
-use crate::config::{self, ConfigError, Settings};
-use crate::limiter::Limiter;
-use crate::memory::{Region, Regions};
-
-/// The most parameters that an imported function has: `path_open`.
-const MAX_PARAMETERS: usize = 9;
-
-/// The functions that a program imports, and everything behind them.
-pub trait Calls: Send + 'static {
-    /// Runs one of them. `arguments` are as many as its signature says, 32-bit ones zero-extended; `memory` is the
-    /// program's memory, empty if it has none.
-    ///
-    /// # Errors
-    /// [`Stop`] ends the program.
-    fn call(&mut self, function: Function, arguments: &[u64], memory: &mut [u8])
-    -> Result<Option<u32>, Stop>;
-}
+use crate::StopFlag;
+use crate::artifact::{self, Added};
+use crate::calls::import_type;
+use crate::config::{self, ConfigError, Settings, Stops, control_bytes, resumed_stack_bytes};
+use crate::container::ArtifactError;
+use crate::continuation::{self, ContinuationFacts};
+use crate::memory::{Region, Regions, WASM_PAGE_BYTES};
 
 /// What a program may allocate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,51 +27,14 @@ pub struct MemoryLimits {
     pub table_elements: usize,
 }
 
-/// A value given to an invoked function.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Argument {
-    /// 32-bit integer.
-    I32(i32),
-    /// 64-bit integer.
-    I64(i64),
-    /// 32-bit float, as its bits.
-    F32(u32),
-    /// 64-bit float, as its bits.
-    F64(u64),
-}
-
-/// A value returned by an invoked function: of the same types as arguments.
-pub type Value = Argument;
-
-/// How a program ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// The entry function returned these values.
-    Returned(Vec<Value>),
-    /// An imported function stopped it; not by a trap.
-    Stopped(Stop),
-    /// It trapped.
-    Trapped {
-        /// Why.
-        trap: Trap,
-        /// More about it than the trap's own text, where there is more.
-        detail: Option<String>,
-        /// Its calls, innermost first.
-        frames: Vec<Frame>,
-    },
-}
-
-/// A program that has ended.
-#[derive(Debug)]
-pub struct Finished<C> {
-    /// How.
-    pub outcome: Outcome,
-    /// From the first instruction to the end.
-    pub run_time: Duration,
-    /// The size of all linear memories together at the end, in bytes. They never shrink.
-    pub memory_bytes: usize,
-    /// What was behind its imports.
-    pub calls: C,
+/// What a program that continues has had before.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// The files of its linear memories, in order. They must be sealed in size; each memory's limit is its file's length.
+    pub memories: Vec<OwnedFd>,
+    /// What [`continuation()`](crate::continuation()) made for it, at the beginning of this file, with so many bytes. None
+    /// if it was in the middle of nothing.
+    pub continuation: Option<(File, u64)>,
 }
 
 /// Why an artifact could not be loaded.
@@ -105,6 +49,9 @@ pub enum LoadError {
         /// What the engine says.
         source: wasmtime::Error,
     },
+    /// The artifact was made with another choice of [`Settings::stops`].
+    #[error("compiled module can be stopped in another way than this program is to be")]
+    Stops,
     /// This host cannot have the engine.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -123,32 +70,44 @@ pub enum LoadError {
         /// What the operating system says.
         source: std::io::Error,
     },
-}
-
-/// Why a loaded program did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Its memories or tables are larger from the start than they may become.
-    #[error("the program needs more memory to start than it may have: {message}")]
-    Limit {
-        /// What the engine says.
-        message: String,
-    },
+    /// It had another number of memories.
+    #[error("the program has {found} linear memories, and {given} files for them")]
+    #[expect(missing_docs, reason = "the message names the fields")]
+    Memories { found: usize, given: usize },
 }
 
 /// A program that is ready to run.
 #[derive(Debug)]
 pub struct Program {
-    engine: Engine,
-    module: Module,
-    facts: Facts,
-    regions: Vec<Arc<Region>>,
-    limits: MemoryLimits,
+    pub(crate) engine: Engine,
+    pub(crate) module: Module,
+    pub(crate) facts: Facts,
+    pub(crate) regions: Vec<Arc<Region>>,
+    pub(crate) limits: MemoryLimits,
+    pub(crate) stoppable: Option<Stoppable>,
+}
+
+/// What a program has that can be stopped.
+#[derive(Debug)]
+pub(crate) struct Stoppable {
+    pub(crate) added: Added,
+    pub(crate) control: Arc<Region>,
+    pub(crate) continuation: Option<Continuation>,
+}
+
+/// The code that continues a program.
+#[derive(Debug)]
+pub(crate) struct Continuation {
+    pub(crate) module: Module,
+    pub(crate) facts: ContinuationFacts,
+    pub(crate) offsets: Offsets,
 }
 
 impl Program {
     /// Maps the artifact in the first `artifact_bytes` bytes of `file` and reserves the program's memories. After
     /// this, nothing needs to be mapped executable any more.
+    ///
+    /// `adopted` is what a program has that continues; [`None`] makes a new one.
     ///
     /// Only a process that is sealed may call this: the code in the file is a stranger's, and a file that is no artifact
     /// can make the process do anything.
@@ -160,15 +119,20 @@ impl Program {
         artifact_bytes: u64,
         settings: Settings,
         limits: MemoryLimits,
+        adopted: Option<Adopted>,
     ) -> Result<Self, LoadError> {
         let artifact = artifact::read(&file, artifact_bytes)?;
+        if kind(artifact.added.as_ref()) != settings.stops {
+            return Err(LoadError::Stops);
+        }
+        let settings = match adopted {
+            Some(_) => Settings { stack_bytes: resumed_stack_bytes(settings.stack_bytes), ..settings },
+            None => settings,
+        };
         // How many memories there are is known only when the module is there, which needs the engine.
         let memories = Regions::waiting();
         let engine = config::engine(settings, Arc::clone(&memories))?;
-        // SAFETY: the file holds what our compile step wrote, as far as anybody can know: whoever made it has seen a
-        // hostile module. That is why this process is sealed, and what the code may do is what the process may do.
-        let module = unsafe { Module::deserialize_open_file(&engine, file) }
-            .map_err(|source| LoadError::Engine { source })?;
+        let module = deserialize(&engine, file)?;
         let (personality, functions) =
             import::resolve_all(module.imports().map(|i| (i.module(), i.name())).collect::<Vec<_>>())?;
         for (import, function) in module.imports().zip(&functions) {
@@ -182,11 +146,29 @@ impl Program {
                 return Err(LoadError::ImportType { field: import.name().to_owned() });
             }
         }
-        let regions = (0..module.resources_required().num_memories)
-            .map(|_| Region::new(limits.memory_bytes).map(Arc::new))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| LoadError::Memory { source })?;
+        let all = usize::try_from(module.resources_required().num_memories).unwrap_or(usize::MAX);
+        let count = all.saturating_sub(usize::from(artifact.added.is_some()));
+        let (files, continuation) = match adopted {
+            Some(Adopted { memories, continuation }) => (Some(memories), continuation),
+            None => (None, None),
+        };
+        let regions = match files {
+            Some(files) if files.len() != count => {
+                return Err(LoadError::Memories { found: count, given: files.len() });
+            }
+            Some(files) => files.into_iter().map(Region::adopt).collect(),
+            None => (0..count).map(|_| Region::new(limits.memory_bytes)).collect::<Result<Vec<_>, _>>(),
+        };
+        let regions: Vec<_> =
+            regions.map_err(|source| LoadError::Memory { source })?.into_iter().map(Arc::new).collect();
         memories.provide(&regions);
+        let stoppable = match artifact.added {
+            Some(added) => Some(Stoppable::load(&engine, added, settings, continuation)?),
+            None => None,
+        };
+        if let Some(stoppable) = &stoppable {
+            memories.provide(std::slice::from_ref(&stoppable.control));
+        }
         let outline = Outline {
             imports: Vec::new(),
             exports: artifact.exports,
@@ -198,7 +180,7 @@ impl Program {
             has_debug_lines: false,
         };
         let facts = Facts { outline, personality, imported: functions, memory: artifact.memory };
-        Ok(Self { engine, module, facts, regions, limits })
+        Ok(Self { engine, module, facts, regions, limits, stoppable })
     }
 
     /// What is known of it: everything but its imports, memories, tables and debug information.
@@ -207,222 +189,66 @@ impl Program {
         &self.facts
     }
 
-    /// Runs the program to its end: the start function if it has one, then `entry`, with `arguments` of the types of
-    /// its parameters.
-    ///
-    /// # Errors
-    /// [`StartError`] when not a single instruction could run.
-    pub fn run<C: Calls>(
-        self,
-        calls: C,
-        entry: &Entry,
-        arguments: &[Argument],
-    ) -> Result<Finished<C>, StartError> {
-        let limiter = Limiter::new(self.limits.memory_bytes, self.limits.table_elements);
-        let memory = self.facts.memory.and_then(|index| self.regions.get(index as usize)).cloned();
-        let state = State { calls, memory, limiter };
-        let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.limiter);
-        let imports: Vec<Extern> = self
-            .facts
-            .imported
-            .iter()
-            .map(|function| import_function(&mut store, *function).into())
-            .collect();
+    /// Its linear memories, in order. Their files are what a program adopts that continues where this one stops.
+    #[must_use]
+    pub fn memories(&self) -> &[Arc<Region>] {
+        &self.regions
+    }
 
-        let started = Instant::now();
-        let result = match Instance::new(&mut store, &self.module, &imports) {
-            Ok(instance) => enter(&mut store, instance, entry, arguments),
-            Err(error) if !ran(&error) => {
-                return Err(StartError::Limit { message: format!("{error:#}") });
-            }
-            Err(error) => Err(error),
+    /// What stops it, if it can be stopped. That it counts stop points does not matter: where it would not look by itself,
+    /// it is looked at between the functions that it is to run.
+    #[must_use]
+    pub fn stop_flag(&self) -> Option<StopFlag> {
+        self.stoppable.as_ref().map(|stoppable| StopFlag::new(Arc::clone(&stoppable.control)))
+    }
+}
+
+impl Stoppable {
+    fn load(
+        engine: &Engine,
+        added: Added,
+        settings: Settings,
+        continuation: Option<(File, u64)>,
+    ) -> Result<Self, LoadError> {
+        let bytes = usize::try_from(added.pages).unwrap_or(usize::MAX).saturating_mul(WASM_PAGE_BYTES);
+        // What tells of dropped segments and of the frames of a program that continues must fit in any case.
+        let used = added.frames.saturating_add(FIXED_BYTES);
+        let used =
+            control_bytes(settings.stack_bytes).saturating_add(usize::try_from(used).unwrap_or(usize::MAX));
+        let control = Region::control(bytes, used).map_err(|source| LoadError::Memory { source })?;
+        let continuation = match continuation {
+            Some((file, bytes)) => Some(Continuation::load(engine, file, bytes)?),
+            None => None,
         };
-        let run_time = started.elapsed();
-        let outcome = match result {
-            Ok(values) => Outcome::Returned(values),
-            Err(error) => outcome(&mut store, &error),
-        };
-        let memory_bytes = store.data().limiter.memory();
-        Ok(Finished { outcome, run_time, memory_bytes, calls: store.into_data().calls })
+        Ok(Self { added, control: Arc::new(control), continuation })
     }
 }
 
-/// Compiles and runs a program that does nothing, so that what all programs need is initialized in this process before it
-/// is forked. Makes no threads: a process that has some cannot be forked.
-///
-/// # Errors
-/// [`WarmUpError`] if even that is impossible.
-pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
-    const NOTHING: &[u8] = b"(module (memory (export \"memory\") 1) (func (export \"_start\")))";
-    let compiled = compile::compile_with(NOTHING, settings, compile::Threads::Own)?;
-    let artifact_bytes = compiled.artifact.len() as u64;
-    let mut file = File::from(
-        rustix::fs::memfd_create("warm-up", rustix::fs::MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?,
-    );
-    file.write_all(&compiled.artifact)?;
-    let limits = MemoryLimits { memory_bytes: 1 << 16, table_elements: 0 };
-    let program = Program::load(file, artifact_bytes, settings, limits)?;
-    let entry = program.facts().entry(None)?;
-    program.run(NoCalls, &entry, &[])?;
-    Ok(())
-}
+/// More than the fixed part of the control memory has.
+const FIXED_BYTES: u32 = 4096;
 
-/// Why [`warm_up`] failed.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-#[expect(missing_docs, reason = "the sources say it")]
-pub enum WarmUpError {
-    Compile(#[from] crate::CompileError),
-    File(#[from] std::io::Error),
-    Load(#[from] LoadError),
-    Entry(#[from] EntryError),
-    Start(#[from] StartError),
-}
-
-/// For programs that import nothing.
-struct NoCalls;
-
-impl Calls for NoCalls {
-    fn call(&mut self, _: Function, _: &[u64], _: &mut [u8]) -> Result<Option<u32>, Stop> {
-        Err(Stop::Trap(Trap::InternalError))
+impl Continuation {
+    fn load(engine: &Engine, file: File, bytes: u64) -> Result<Self, LoadError> {
+        let (facts, offsets) = continuation::read(&file, bytes)?;
+        let module = deserialize(engine, file)?;
+        if module.imports().any(|import| import.module() != PROGRAM) {
+            return Err(LoadError::Artifact(ArtifactError::Damaged));
+        }
+        Ok(Self { module, facts, offsets })
     }
 }
 
-/// What the engine keeps for a running program.
-struct State<C> {
-    calls: C,
-    memory: Option<Arc<Region>>,
-    limiter: Limiter,
+fn deserialize(engine: &Engine, file: File) -> Result<Module, LoadError> {
+    // SAFETY: the file holds what our compile step wrote, as far as anybody can know: whoever made it has seen a
+    // hostile module. That is why this process is sealed, and what the code may do is what the process may do.
+    unsafe { Module::deserialize_open_file(engine, file) }.map_err(|source| LoadError::Engine { source })
 }
 
-/// A [`Stop`] on its way through the engine.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped by an imported function")]
-struct Stopped(Stop);
-
-fn enter<C: Calls>(
-    store: &mut Store<State<C>>,
-    instance: Instance,
-    entry: &Entry,
-    arguments: &[Argument],
-) -> wasmtime::Result<Vec<Value>> {
-    // The names come from the artifact, whose maker may have lied: a missing function is an error like any other.
-    let mut find = |function: &EntryFunction| {
-        instance
-            .get_func(&mut *store, &function.name)
-            .ok_or_else(|| wasmtime::format_err!("the compiled module has no function {:?}", function.name))
-    };
-    let initialize = entry.initialize.as_ref().map(&mut find).transpose()?;
-    let function = entry.function.as_ref().map(&mut find).transpose()?;
-    if let Some(initialize) = initialize {
-        initialize.call(&mut *store, &[], &mut [])?;
-    }
-    let Some(function) = function else { return Ok(Vec::new()) };
-    let arguments: Vec<Val> = arguments.iter().map(|argument| argument.to_val()).collect();
-    let mut results = vec![Val::I32(0); function.ty(&*store).results().len()];
-    function.call(&mut *store, &arguments, &mut results)?;
-    Ok(results.iter().filter_map(Argument::from_val).collect())
-}
-
-/// Whether the program's own code ran before it failed.
-fn ran(error: &wasmtime::Error) -> bool {
-    error.is::<wasmtime::Trap>() || error.is::<Stopped>() || error.is::<wasmtime::ThrownException>()
-}
-
-fn outcome<C: Calls>(store: &mut Store<State<C>>, error: &wasmtime::Error) -> Outcome {
-    let stop = error.downcast_ref::<Stopped>().map(|Stopped(stop)| stop.clone());
-    let trap = match stop {
-        Some(Stop::Trap(trap)) => Some(trap),
-        Some(stop) => return Outcome::Stopped(stop),
-        None => None,
-    };
-    let (trap, detail) = match (trap, error.downcast_ref::<wasmtime::Trap>()) {
-        (Some(trap), _) => (trap, None),
-        (None, Some(trap)) => backtrace::trap(*trap),
-        (None, None) if error.is::<wasmtime::ThrownException>() => {
-            // The exception itself stays in the store, which ends with the program.
-            let _ = store.take_pending_exception();
-            (Trap::UncaughtException, None)
-        }
-        (None, None) if error.is::<wasmtime::GcHeapOutOfMemory<()>>() => {
-            (Trap::OutOfMemory, Some("there is no room for more exceptions".to_owned()))
-        }
-        (None, None) if error.is::<wasmtime::OutOfMemory>() => (Trap::OutOfMemory, None),
-        (None, None) => (Trap::InternalError, Some(format!("{error:#}"))),
-    };
-    Outcome::Trapped { trap, detail, frames: backtrace::frames(error) }
-}
-
-/// One imported function, as the engine calls it.
-fn import_function<C: Calls>(store: &mut Store<State<C>>, function: Function) -> Func {
-    let signature = function.signature();
-    let engine_type = |ty: &ImportType| match ty {
-        ImportType::I32 => ValType::I32,
-        ImportType::I64 => ValType::I64,
-    };
-    let ty = FuncType::new(
-        store.engine(),
-        signature.params.iter().map(engine_type),
-        signature.result.iter().map(engine_type),
-    );
-    let body = move |mut caller: Caller<'_, State<C>>, slots: &mut [MaybeUninit<ValRaw>]| {
-        let mut arguments = [0; MAX_PARAMETERS];
-        for ((argument, slot), ty) in arguments.iter_mut().zip(slots.iter()).zip(signature.params) {
-            // SAFETY: the engine initializes as many slots as the function type has parameters.
-            let raw = unsafe { slot.assume_init_ref() };
-            *argument = match ty {
-                ImportType::I32 => u64::from(raw.get_u32()),
-                ImportType::I64 => raw.get_u64(),
-            };
-        }
-        let state = caller.data_mut();
-        let region = state.memory.clone();
-        let memory = match &region {
-            // SAFETY: the program waits for this call, and nobody else looks at its memory meanwhile.
-            Some(region) => unsafe { region.bytes_mut() },
-            None => &mut [],
-        };
-        let arguments = &arguments[..signature.params.len()];
-        match state.calls.call(function, arguments, memory) {
-            Ok(result) => {
-                if let (Some(result), Some(slot)) = (result, slots.first_mut()) {
-                    slot.write(ValRaw::u32(result));
-                }
-                Ok(())
-            }
-            Err(stop) => Err(wasmtime::Error::new(Stopped(stop))),
-        }
-    };
-    // SAFETY: the slots are read by the parameter types, and the one result is written, that `ty` was made of.
-    unsafe { Func::new_unchecked(store, ty, body) }
-}
-
-fn import_type(ty: ValType) -> Option<ImportType> {
-    match ty {
-        ValType::I32 => Some(ImportType::I32),
-        ValType::I64 => Some(ImportType::I64),
-        ValType::F32 | ValType::F64 | ValType::V128 | ValType::Ref(_) => None,
-    }
-}
-
-impl Argument {
-    fn to_val(self) -> Val {
-        match self {
-            Self::I32(v) => Val::I32(v),
-            Self::I64(v) => Val::I64(v),
-            Self::F32(bits) => Val::F32(bits),
-            Self::F64(bits) => Val::F64(bits),
-        }
-    }
-
-    fn from_val(val: &Val) -> Option<Self> {
-        match val {
-            Val::I32(v) => Some(Self::I32(*v)),
-            Val::I64(v) => Some(Self::I64(*v)),
-            Val::F32(bits) => Some(Self::F32(*bits)),
-            Val::F64(bits) => Some(Self::F64(*bits)),
-            _ => None,
-        }
+/// How a program can be stopped to which this was added.
+fn kind(added: Option<&Added>) -> Stops {
+    match added {
+        None => Stops::None,
+        Some(added) if added.countdown.is_some() => Stops::Count,
+        Some(_) => Stops::Flag,
     }
 }

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::Write;
 
-use gate_instrument::accept::{self, Limits};
+use gate_instrument::accept::{self, Facts, Limits};
+use gate_instrument::stop::{Config, Instrumented, Poll, Program};
 
-use super::{ArtifactError, append, read};
+use super::{Added, ArtifactError, append, offsets, read};
 
 const MODULE: &str = r#"(module
     (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
@@ -14,7 +15,7 @@ const MODULE: &str = r#"(module
     (global (export "global") i32 (i32.const 0))
     (tag (export "tag"))
     (func (export "f") (param i32 i64 f32 f64 v128 funcref externref exnref) (result i64 f32) unreachable)
-    (func $start)
+    (func $start (loop (br 0)))
     (start $start))"#;
 
 fn file_of(bytes: &[u8]) -> File {
@@ -24,28 +25,39 @@ fn file_of(bytes: &[u8]) -> File {
     file
 }
 
-#[test]
-fn facts_survive() {
+fn module() -> (Facts, Added, Instrumented) {
     let wasm = wat::parse_str(MODULE).unwrap();
     let facts = accept::accept(&wasm, &Limits::STANDARD).unwrap();
+    let config =
+        Config { poll: Poll::Countdown, control_pages: 3, may_block: &|_, _| false, breakpoints: &[] };
+    let program = Program::new(&wasm, &config).unwrap();
+    let added = Added::new(program.control(), program.names(), 1);
+    (facts, added, program.instrument().unwrap())
+}
+
+#[test]
+fn facts_survive() {
+    let (facts, added, instrumented) = module();
     let mut bytes = b"the engine's image".to_vec();
-    append(&mut bytes, &facts);
+    append(&mut bytes, &facts, Some(&added), &instrumented.offsets);
     let len = bytes.len() as u64;
     // The cache puts something of its own behind it.
     bytes.extend_from_slice(b"trailer");
-    let read_back = read(&file_of(&bytes), len).unwrap();
+    let file = file_of(&bytes);
+    let read_back = read(&file, len).unwrap();
     assert_eq!(read_back.start, Some(2));
     assert_eq!(read_back.functions, facts.outline.functions);
     assert_eq!(read_back.memory, Some(0));
     assert_eq!(read_back.exports, facts.exports);
+    assert_eq!(read_back.added, Some(added));
+    assert_eq!(offsets(&file, len).unwrap(), instrumented.offsets);
 }
 
 #[test]
 fn damage_is_refused() {
-    let wasm = wat::parse_str(MODULE).unwrap();
-    let facts = accept::accept(&wasm, &Limits::STANDARD).unwrap();
+    let (facts, added, instrumented) = module();
     let mut bytes = Vec::new();
-    append(&mut bytes, &facts);
+    append(&mut bytes, &facts, Some(&added), &instrumented.offsets);
     for len in 0..bytes.len() {
         assert!(read(&file_of(&bytes[..len]), len as u64).is_err(), "cut at {len}");
     }
@@ -55,5 +67,6 @@ fn damage_is_refused() {
         damaged[position] = !damaged[position];
         // Most changes are noticed; none of them may panic or take much memory.
         let _ = read(&file_of(&damaged), damaged.len() as u64);
+        let _ = offsets(&file_of(&damaged), damaged.len() as u64);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use gate_engine::{Settings, Tier};
+use gate_engine::{Settings, Stops, Tier};
 use gate_instrument::accept::{Limits, Refusal, validate};
 use wasmtime::error::Context;
 use wasmtime::{Engine, Error, Instance, Linker, Module, Store, Val, bail, ensure};
@@ -43,7 +43,7 @@ pub(crate) enum Made {
 impl Runner {
     /// A runner with nothing but the module `spectest`.
     pub(crate) fn new(tier: Tier) -> wasmtime::Result<Self> {
-        let settings = Settings { tier, stack_bytes: STACK_BYTES };
+        let settings = Settings { tier, stops: Stops::None, stack_bytes: STACK_BYTES };
         let engine = Engine::new(&gate_engine::engine_config(settings))?;
         let mut store = Store::new(&engine, ());
         let linker = spectest::linker(&mut store)?;
