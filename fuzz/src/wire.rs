@@ -199,7 +199,7 @@ fn job(u: &mut Unstructured<'_>) -> Result<Job> {
         2 => Job::Restore { memories: u.int_in_range(0..=100)?, memory_bytes: u.arbitrary()? },
         3 => Job::Inspect { json: u.arbitrary()? },
         4 => Job::Standalone,
-        _ => Job::Symbolize { artifact_bytes: u.arbitrary()?, places: u.arbitrary()? },
+        _ => Job::Symbolize { artifact_bytes: u.arbitrary()?, frames: u.arbitrary()? },
     })
 }
 
@@ -266,6 +266,7 @@ fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
                     function_index: u.arbitrary()?,
                     function_name: option(u, text)?,
                     module_offset: u.arbitrary()?,
+compiled_offset: u.arbitrary()?,
                     lines: list(u, |u| {
                         Ok(SourceLine {
                             function: option(u, text)?,

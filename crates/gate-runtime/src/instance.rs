@@ -20,6 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::ChannelError;
+use gate_sandbox::descriptors::{Identity, identity};
 use gate_wire::container::{End, Role, Usage};
 use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request, Resume};
 use rustix::event::PollFlags;
@@ -52,6 +53,8 @@ pub struct Instance {
     launched: Instant,
     deadline: Option<Instant>,
     packets: Option<Packets>,
+    /// The program's end of them, to be recognized when it comes back.
+    packet_end: Option<Identity>,
     personality: Option<Personality>,
     load_time: Option<Duration>,
     /// It has closed its socket.
@@ -114,6 +117,10 @@ impl Instance {
         watch: &mut Watch<'_>,
     ) -> Result<Self, ContainerError> {
         launch.resume = continued.as_ref().map(Continued::resume);
+        let theirs = continued.as_ref().and_then(|continued| continued.suspended.packets.as_ref());
+        let theirs = theirs.map(|(_, theirs)| theirs.as_fd());
+        let file = |source| ContainerError::File { source };
+        let packet_end = theirs.map(identity).transpose().map_err(file)?;
         let process = container.start_process(Role::Program, watch)?;
         let launched = Instant::now();
         let mut descriptors = vec![given.artifact];
@@ -135,6 +142,7 @@ impl Instance {
             process,
             launched,
             deadline: given.wall_time.and_then(|time| launched.checked_add(time)),
+            packet_end,
             packets: continued.and_then(|continued| continued.suspended.packets).map(|(packets, _)| packets),
             personality: None,
             load_time: None,
@@ -302,6 +310,9 @@ impl Instance {
                     }
                     self.load_time = Some(Duration::from_micros(load_micros));
                     if has_packets {
+                        let end = descriptors.pop().map(|theirs| identity(theirs.as_fd()));
+                        let Some(Ok(end)) = end else { return nonsense() };
+                        self.packet_end = Some(end);
                         self.packets = descriptors.pop().map(Packets::new);
                     }
                 }
@@ -309,7 +320,13 @@ impl Instance {
                     if !self.has_started() {
                         return nonsense();
                     }
-                    return match Suspended::take(descriptors, state_bytes, has_packets, self.packets.take()) {
+                    return match Suspended::take(
+                        descriptors,
+                        state_bytes,
+                        has_packets,
+                        self.packets.take(),
+                        self.packet_end.as_ref(),
+                    ) {
                         Some(suspended) => {
                             last(Verdict::Suspended { suspended: Box::new(suspended), statistics })
                         }

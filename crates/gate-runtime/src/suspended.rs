@@ -14,6 +14,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use gate_packet::buffers::{Buffers, BuffersError};
+use gate_sandbox::descriptors::{Identity, identity};
 use gate_sandbox::memfd::{self, Seals};
 use gate_wire::worker::{Format, Frame, Job, Stops, Tier};
 
@@ -43,12 +44,19 @@ impl Suspended {
         bytes: u64,
         has_packets: bool,
         packets: Option<Packets>,
+        end: Option<&Identity>,
     ) -> Option<Self> {
         if descriptors.is_empty() || has_packets != packets.is_some() {
             return None;
         }
         let state = descriptors.remove(0);
         let theirs = (has_packets && !descriptors.is_empty()).then(|| descriptors.remove(0));
+        // Whoever took the process over could send any other file that it has, and this one is going to be read here.
+        if let Some(theirs) = &theirs
+            && identity(theirs.as_fd()).ok().as_ref() != end
+        {
+            return None;
+        }
         memfd::finish(&state, bytes, Seals::Content).ok()?;
         for memory in &descriptors {
             memfd::verify(memory, Seals::Size).ok()?;
@@ -254,8 +262,9 @@ pub fn symbolize(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Vec<Frame>, Undone>, ContainerError> {
-    let places = frames.iter().map(|frame| (frame.function_index, frame.module_offset.unwrap_or(u64::MAX)));
-    let job = Job::Symbolize { artifact_bytes: artifact.bytes, places: places.collect() };
+    let places =
+        frames.iter().map(|frame| (frame.function_index, frame.module_offset, frame.compiled_offset));
+    let job = Job::Symbolize { artifact_bytes: artifact.bytes, frames: places.collect() };
     let inputs = [module, artifact.file.as_fd()];
     Ok(match job::run(container, job, &inputs, 0, Vec::new(), limits, watch)? {
         Ok(Made::Symbols(frames)) => Ok(frames),

@@ -167,14 +167,14 @@ pub enum RefusalKind {
 /// From the process to the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The program is loaded and starts or continues now. A new [`Personality::Gate`] program's comes with the runtime's
-    /// end of the packet socket.
+    /// The program is loaded and starts or continues now. A new [`Personality::Gate`] program's comes with both ends of the
+    /// packet socket, the runtime's first.
     Running {
         /// Which interface it uses.
         personality: Personality,
         /// How long loading took, in microseconds.
         load_micros: u64,
-        /// Whether the runtime's end of a new packet stream comes with it.
+        /// Whether a new packet stream comes with it.
         has_packets: bool,
     },
     /// The program has ended; the last message of its process.
@@ -455,7 +455,7 @@ impl Event {
             Self::Suspended { memories, has_packets, .. } => {
                 1 + usize::from(*has_packets) + usize::try_from(*memories).unwrap_or(usize::MAX >> 1)
             }
-            Self::Running { has_packets, .. } => usize::from(*has_packets),
+            Self::Running { has_packets, .. } => 2 * usize::from(*has_packets),
             Self::Compiled { .. } => 1,
             Self::Finished { .. }
             | Self::Done { .. }

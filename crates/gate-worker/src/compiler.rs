@@ -1,7 +1,8 @@
-//! The compiler process: reads one module, makes one artifact, ends.
+//! The compiler process: does one piece of work on one module, and ends.
 //!
-//! The file for the artifact is there before the module is: afterwards the process can make no files, which are the one
-//! kind of memory that no limit but a control group's counts. Its standard streams are the null device, also standard
+//! The file for an artifact is there before the module is, and files for everything else come with the order, each of a size
+//! that it cannot outgrow: the process can make no files, which are the one kind of memory that no limit but a control
+//! group's counts. Its standard streams are the null device, also standard
 //! error, so that it can neither read nor write a terminal; a panic is reported to the supervisor instead.
 
 use std::fs::File;
@@ -11,20 +12,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use anyhow::Context;
-use gate_engine::{CompileError, Settings};
+use gate_engine::CompileError;
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{self, Stage};
 use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::memfd::{self, Seals};
-use gate_sandbox::{descriptors, process};
+use gate_sandbox::{descriptors, process, stop};
 use gate_wire::worker::{Event, RefusalKind, Request};
 use rustix::process::Pid;
 
-use crate::convert;
-use crate::report;
+use crate::{convert, jobs, report};
 
-/// The fixed descriptors, the artifact, and the module.
-const OPEN_FILES: u64 = 6;
+/// The fixed descriptors, the artifact, and as many files as an order can come with.
+const OPEN_FILES: u64 = 128;
 
 /// The main thread's stack; the usual size on Linux. Those of other threads count as data.
 const STACK_BYTES: u64 = 8 << 20;
@@ -63,6 +63,7 @@ pub(crate) fn main(socket: Channel, parent: Pid, processes: u64) -> i32 {
 /// Leaves the null device, the socket and an empty file for the artifact open, and installs the filter.
 fn seal(socket: Channel, parent: Pid) -> anyhow::Result<(Channel, OwnedFd)> {
     process::set_parent_death_signal(parent)?;
+    stop::ignore()?;
     let null = || descriptors::inherited(descriptors::STDIN);
     let open = vec![null()?, null()?, null()?, socket.into_fd(), memfd::create("artifact")?];
     let mut open = descriptors::arrange(open)?;
@@ -80,14 +81,27 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let mut received = socket.recv(&mut buffer)?;
     let request = Request::decode(&buffer[..received.len], received.descriptors.len())?;
-    let Request::Compile { tier, threads, memory_bytes, .. } = request else {
-        anyhow::bail!("a compiler process was asked to run a program");
+    let (tier, stops, threads, memory_bytes) = match request {
+        Request::Compile { tier, stops, threads, memory_bytes } => (tier, stops, threads, memory_bytes),
+        Request::Job { job, threads, memory_bytes } => {
+            // Nothing bounds this file but a limit that would be one for the others too.
+            drop(artifact);
+            let limits = Limits { file_bytes: None, ..limits(memory_bytes, processes) };
+            limits.apply().context("cannot set resource limits")?;
+            gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
+            return Ok((jobs::run(job, received.descriptors)?, None));
+        }
+        Request::Launch(_) => anyhow::bail!("a compiler process was asked to run a program"),
     };
     limits(memory_bytes, processes).apply().context("cannot set resource limits")?;
     let module = received.descriptors.pop().context("no module")?;
     let source = memfd::map(module).context("cannot map the module")?;
     gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
-    let settings = Settings { tier: convert::tier(tier), stack_bytes: 1 << 20 };
+    if gate_snapshot::is_snapshot(source.as_ref()) {
+        let message = "a snapshot is restored, not compiled".to_owned();
+        return Ok((Event::Refused { kind: RefusalKind::Snapshot, message }, None));
+    }
+    let settings = convert::settings(tier, stops);
     let compiled = match gate_engine::compile(source.as_ref(), settings) {
         Ok(compiled) => compiled,
         Err(error) => return Ok((refused(error), None)),
@@ -101,7 +115,7 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
         module_bytes: compiled.module_bytes as u64,
         functions: compiled.facts.outline.functions,
         validate_micros: convert::micros(compiled.validate_time),
-        compile_micros: convert::micros(compiled.compile_time),
+        compile_micros: convert::micros(compiled.transform_time + compiled.compile_time),
     };
     Ok((event, Some(artifact)))
 }

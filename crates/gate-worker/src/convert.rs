@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gate_abi::host::Stop;
 use gate_abi::import::Personality;
-use gate_engine::{Argument, Frame, Outcome, SourceLine, Tier};
+use gate_engine::{Argument, Frame, Offset, Outcome, Settings, Stops, Tier};
 use gate_instrument::accept::{FunctionType, Refusal, ValueType};
 use gate_wire::worker as wire;
 
@@ -19,6 +19,19 @@ pub(crate) fn tier(tier: wire::Tier) -> Tier {
         wire::Tier::Winch => Tier::Winch,
         wire::Tier::Pulley => Tier::Pulley,
     }
+}
+
+pub(crate) fn stops(stops: wire::Stops) -> Stops {
+    match stops {
+        wire::Stops::None => Stops::None,
+        wire::Stops::Flag => Stops::Flag,
+        wire::Stops::Count => Stops::Count,
+    }
+}
+
+/// For compiling, which does not depend on the size of the stack.
+pub(crate) fn settings(tier: wire::Tier, stops: wire::Stops) -> Settings {
+    Settings { tier: self::tier(tier), stack_bytes: 1 << 20, stops: self::stops(stops) }
 }
 
 pub(crate) fn personality(personality: Personality) -> wire::Personality {
@@ -39,6 +52,10 @@ pub(crate) fn refusal_kind(refusal: &Refusal) -> wire::RefusalKind {
 
 pub(crate) fn outcome(outcome: Outcome) -> wire::Outcome {
     match outcome {
+        // Whoever has called this has looked for it.
+        Outcome::Suspended(_) => {
+            wire::Outcome::HostFailure("a program that was suspended is not saved".to_owned())
+        }
         Outcome::Returned(values) => wire::Outcome::Returned(values.into_iter().map(value).collect()),
         Outcome::Stopped(Stop::Exit(status)) => wire::Outcome::Exited(status),
         Outcome::Stopped(Stop::OutputLimit(limit)) => wire::Outcome::OutputLimit(limit),
@@ -56,13 +73,13 @@ pub(crate) fn outcome(outcome: Outcome) -> wire::Outcome {
 }
 
 fn frame(frame: Frame) -> wire::Frame {
-    let Frame { function_index, function_name, module_offset, lines } = frame;
-    wire::Frame { function_index, function_name, module_offset, lines: lines.into_iter().map(line).collect() }
-}
-
-fn line(line: SourceLine) -> wire::SourceLine {
-    let SourceLine { function, file, line, column } = line;
-    wire::SourceLine { function, file, line, column }
+    let Frame { function_index, offset } = frame;
+    let (module_offset, compiled_offset) = match offset {
+        Some(Offset::Original(offset)) => (Some(offset.into()), None),
+        Some(Offset::Running(offset)) => (None, Some(offset.into())),
+        None => (None, None),
+    };
+    wire::Frame { function_index, function_name: None, module_offset, compiled_offset, lines: Vec::new() }
 }
 
 fn value(value: Argument) -> wire::Value {

@@ -16,6 +16,7 @@ mod compiler;
 mod convert;
 mod creator;
 mod host;
+mod jobs;
 mod personality;
 mod program;
 mod report;

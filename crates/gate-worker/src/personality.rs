@@ -124,7 +124,10 @@ impl ProgramCalls {
                 let head = state.encode_head(length);
                 out.write_all(&head).context("cannot write the program's state")?;
                 let written = wasi.save_to(host, out)?;
-                anyhow::ensure!(written == length, "the program's files have changed while they were written");
+                anyhow::ensure!(
+                    written == length,
+                    "the program's files have changed while they were written"
+                );
                 Ok(head.len() as u64 + length)
             }
         }

@@ -4,22 +4,30 @@
 //! instruction on, only what running takes.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use gate_engine::{Argument, Finished, LoadError, MemoryLimits, Program, Settings};
+use gate_abi::import::Personality;
+use gate_engine::{
+    Adopted, Argument, Finished, LoadError, MemoryLimits, Outcome, Program, Region, RunOptions, Settings,
+    Start, StartError,
+};
+use gate_fs::Backing;
 use gate_instrument::accept::{Entry, EntryFunction};
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{Filter, FilterError, Stage};
 use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::layers::{cpu, shuffle};
-use gate_sandbox::{descriptors, process};
+use gate_sandbox::{descriptors, memfd, process, stop};
+use gate_snapshot::State;
 use gate_wire::worker::{self, Event, Launch, RefusalKind, Request, Statistics};
 use rustix::fd::AsFd;
 use rustix::process::Pid;
 
 use crate::convert;
-use crate::personality::ProgramCalls;
+use crate::personality::{self, Before, ProgramCalls};
 use crate::report;
 
 /// Private writable memory beside the linear memories: the engine's own, tables, and the file system's bookkeeping.
@@ -28,7 +36,8 @@ const DATA_BYTES: u64 = 256 << 20;
 const TABLE_ELEMENTS: usize = 10_000_000;
 /// Stack for the engine's and our own functions, which run on top of the program's.
 const HOST_STACK_BYTES: u64 = 1 << 20;
-/// One descriptor number more than the fixed ones, the artifact, the image, and one for each linear memory.
+/// More than the fixed ones, the artifact, the continuation, the image or the state, and one for each linear memory, each of
+/// them twice while they are moved.
 const OPEN_FILES: u64 = 256;
 
 /// The filters of all programs: made once, in the process that is then forked.
@@ -51,11 +60,11 @@ pub(crate) fn main(socket: Channel, parent: Pid, filters: &Filters) -> i32 {
         Err(_) => return 1,
     };
     let socket = &prepared.socket;
-    let event = match work(&prepared, &filters.running) {
-        Ok(event) => event,
-        Err(error) => Event::Failed { message: report::chain(&error) },
+    let last = match work(&prepared, &filters.running) {
+        Ok(last) => last,
+        Err(error) => Last::of(Event::Failed { message: report::chain(&error) }),
     };
-    match socket.send(&event.encode(), &[]) {
+    match last.send(socket) {
         Ok(()) => 0,
         Err(_) => 1,
     }
@@ -69,6 +78,7 @@ struct Prepared {
 
 fn prepare(socket: Channel, parent: Pid, filter: &Filter) -> anyhow::Result<Prepared> {
     process::set_parent_death_signal(parent)?;
+    stop::forget();
     let shuffle = shuffle::Reservation::random()?;
     let socket = Channel::from_fd(descriptors::only_control(socket.into_fd())?)?;
     filter.install()?;
@@ -78,7 +88,7 @@ fn prepare(socket: Channel, parent: Pid, filter: &Filter) -> anyhow::Result<Prep
 /// Why a program does not start, when it is not the host's fault.
 struct Refused(RefusalKind, String);
 
-fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
+fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let socket = &prepared.socket;
     let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     let received = socket.recv(&mut buffer)?;
@@ -94,51 +104,173 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Event> {
     for number in [descriptors::STDIN, descriptors::STDOUT, descriptors::STDERR] {
         descriptors::place(next()?, number)?;
     }
-    // Artifact and memories stay open while the program runs, and must not be where the packets are going to be. What was
-    // received first has that number, and keeps it from being used until the program is loaded.
+    descriptors::place(memfd::create_sized("state", state_bytes(&launch))?, descriptors::STATE)?;
+    // Everything else stays open while the program runs, and must not be where the packets are going to be. What was received
+    // first has that number, and keeps it from being used until the program is loaded, if there are no packets yet.
+    let away = |descriptor: OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, descriptors::FIRST_FREE);
     let artifact = rustix::io::fcntl_dupfd_cloexec(&received_artifact, descriptors::FIRST_FREE)?;
-    let image = if launch.has_image { Some(File::from(next()?)) } else { None };
+    let image = if launch.has_image { Some(File::from(away(next()?)?)) } else { None };
+    let mut place_keeper = Some(received_artifact);
+    let mut before = None;
+    let mut adopted = None;
+    if let Some(resume) = launch.resume {
+        before = Some(Given::read(away(next()?)?)?);
+        let continuation = match resume.continuation_bytes {
+            Some(bytes) => Some((File::from(away(next()?)?), bytes)),
+            None => None,
+        };
+        if resume.has_packets {
+            let packets = away(next()?)?;
+            drop(place_keeper.take());
+            descriptors::place(packets, descriptors::PACKETS)?;
+        }
+        let memories = descriptors.map(away).collect::<Result<_, _>>()?;
+        adopted = Some(Adopted { memories, continuation });
+    }
 
     limits(&launch).apply().context("cannot set resource limits")?;
-    let program = match load(File::from(artifact), &launch) {
+    let program = match load(File::from(artifact), &launch, adopted) {
         Ok(program) => program,
-        Err(LoadError::Artifact(_) | LoadError::Engine { .. }) => {
+        Err(LoadError::Artifact(_) | LoadError::Engine { .. } | LoadError::Stops) => {
             let message = "the compiled module was made by another build".to_owned();
-            return Ok(Event::Refused { kind: RefusalKind::Artifact, message });
+            return Ok(Last::of(Event::Refused { kind: RefusalKind::Artifact, message }));
+        }
+        Err(error @ LoadError::Memories { .. }) => {
+            return Ok(Last::refused(RefusalKind::Damaged, &error.into()));
         }
         Err(error) => return Err(error.into()),
     };
-    let (entry, arguments) = match entry(&program, &launch.entry) {
-        Ok(entry) => entry,
-        Err(Refused(kind, message)) => return Ok(Event::Refused { kind, message }),
-    };
-    drop(received_artifact);
     let personality = program.facts().personality;
-    let (calls, packets) = ProgramCalls::new(personality, &launch, image)?;
+    let fresh;
+    let (start, calls) = match before {
+        Some(Given { state, calls }) => {
+            let calls = match ProgramCalls::restore(personality, &launch, &calls) {
+                Ok(calls) => calls,
+                Err(error) => return Ok(Last::refused(RefusalKind::Damaged, &error)),
+            };
+            (Start::Resume(Box::new(state)), calls)
+        }
+        None => {
+            fresh = match entry(&program, &launch.entry) {
+                Ok(fresh) => fresh,
+                Err(Refused(kind, message)) => return Ok(Last::of(Event::Refused { kind, message })),
+            };
+            let (entry, arguments) = (&fresh.0, &*fresh.1);
+            (Start::Fresh { entry, arguments }, ProgramCalls::new(personality, &launch, image)?)
+        }
+    };
+    drop(place_keeper);
+    let has_packets = launch.resume.is_some_and(|resume| resume.has_packets);
+    let packets = match personality {
+        Personality::Gate if !has_packets => Some(personality::packet_stream()?),
+        Personality::Gate | Personality::Wasi => None,
+    };
+    let has_packets = has_packets || packets.is_some();
+    if let Some(flag) = program.stop_flag() {
+        stop::set_word(flag.leak());
+    }
+    let memories: Vec<_> = program.memories().to_vec();
     if let Some(nanos) = launch.limits.cpu_nanos {
         cpu::limit(Duration::from_nanos(nanos.max(1))).context("cannot limit processor time")?;
     }
     let load_micros = convert::micros(started.elapsed());
-    let has_packets = packets.is_some();
-    let running = Event::Running { personality: convert::personality(personality), load_micros, has_packets };
-    let with: Vec<_> = packets.iter().map(AsFd::as_fd).collect();
+    let personality = convert::personality(personality);
+    let running = Event::Running { personality, load_micros, has_packets: packets.is_some() };
+    // Its own end too: whoever gets it back one day recognizes it.
+    let own = descriptors::fixed(descriptors::PACKETS);
+    let with: Vec<_> = packets.iter().flat_map(|packets| [packets.as_fd(), own]).collect();
     socket.send(&running.encode(), &with)?;
     drop(with);
     drop(packets);
     final_filter.install()?;
 
     // Here the stranger's code begins.
-    match program.run(calls, &entry, &arguments) {
-        Ok(Finished { outcome, run_time, memory_bytes, calls }) => {
-            let statistics = Statistics {
-                run_micros: convert::micros(run_time),
-                memory_peak_bytes: memory_bytes as u64,
-                output_bytes: calls.output_bytes(),
-                fs_bytes: calls.fs_bytes(),
-            };
-            Ok(Event::Finished { outcome: convert::outcome(outcome), statistics })
+    let options = RunOptions { countdown: launch.countdown };
+    let Finished { outcome, run_time, memory_bytes, mut calls } = match program.run(calls, start, options) {
+        Ok(finished) => finished,
+        Err(error @ StartError::State(_)) => return Ok(Last::refused(RefusalKind::Damaged, &error.into())),
+        Err(error @ StartError::Limit { .. }) => return Ok(Last::refused(RefusalKind::Limit, &error.into())),
+    };
+    let statistics = Statistics {
+        run_micros: convert::micros(run_time),
+        memory_peak_bytes: memory_bytes as u64,
+        output_bytes: calls.output_bytes(),
+        fs_bytes: calls.fs_bytes(),
+    };
+    let state = match outcome {
+        Outcome::Suspended(state) => state,
+        outcome => {
+            return Ok(Last::of(Event::Finished { outcome: convert::outcome(outcome), statistics }));
         }
-        Err(error) => Ok(Event::Refused { kind: RefusalKind::Limit, message: report::chain(&error.into()) }),
+    };
+    let state_bytes = calls.save(*state, StateFile)?;
+    let count = u32::try_from(memories.len()).context("too many memories")?;
+    let event = Event::Suspended { statistics, state_bytes, memories: count, has_packets };
+    Ok(Last { event, memories })
+}
+
+/// The last message of a program's process.
+struct Last {
+    event: Event,
+    /// The linear memories of a program that has stopped.
+    memories: Vec<Arc<Region>>,
+}
+
+impl Last {
+    fn of(event: Event) -> Self {
+        Self { event, memories: Vec::new() }
+    }
+
+    fn refused(kind: RefusalKind, error: &anyhow::Error) -> Self {
+        Self::of(Event::Refused { kind, message: report::chain(error) })
+    }
+
+    fn send(&self, socket: &Channel) -> anyhow::Result<()> {
+        let mut with = Vec::new();
+        if let Event::Suspended { has_packets, .. } = self.event {
+            with.push(descriptors::fixed(descriptors::STATE));
+            if has_packets {
+                with.push(descriptors::fixed(descriptors::PACKETS));
+            }
+            for memory in &self.memories {
+                with.push(memory.file().context("a memory has no file")?.as_fd());
+            }
+        }
+        Ok(socket.send(&self.event.encode(), &with)?)
+    }
+}
+
+/// The file for the state, written from its start to its end.
+struct StateFile;
+
+impl std::io::Write for StateFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::write(descriptors::fixed(descriptors::STATE), bytes)?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The most that a state can have: the program's files, its stack, and its tables.
+fn state_bytes(launch: &Launch) -> u64 {
+    const OTHERS: u64 = 1 << 30;
+    launch.limits.fs_bytes.saturating_add(OTHERS).min(1 << 40)
+}
+
+/// What a program that continues was given.
+struct Given {
+    state: State,
+    calls: Before,
+}
+
+impl Given {
+    fn read(file: OwnedFd) -> anyhow::Result<Self> {
+        let file = Backing::new(memfd::map(file).context("cannot map the program's state")?);
+        let (state, host) = State::decode_head(file.bytes()).context("cannot read the program's state")?;
+        let monotonic_nanos = state.monotonic_nanos;
+        Ok(Self { state, calls: Before { file, host, monotonic_nanos } })
     }
 }
 
@@ -155,16 +287,17 @@ fn limits(launch: &Launch) -> Limits {
     }
 }
 
-fn load(artifact: File, launch: &Launch) -> Result<Program, LoadError> {
+fn load(artifact: File, launch: &Launch, adopted: Option<Adopted>) -> Result<Program, LoadError> {
     let settings = Settings {
         tier: convert::tier(launch.tier),
         stack_bytes: usize::try_from(launch.limits.stack_bytes).unwrap_or(usize::MAX),
+        stops: convert::stops(launch.stops),
     };
     let limits = MemoryLimits {
         memory_bytes: usize::try_from(launch.limits.memory_bytes).unwrap_or(usize::MAX),
         table_elements: TABLE_ELEMENTS,
     };
-    Program::load(artifact, launch.artifact_bytes, settings, limits)
+    Program::load(artifact, launch.artifact_bytes, settings, limits, adopted)
 }
 
 fn entry(program: &Program, requested: &worker::Entry) -> Result<(Entry, Vec<Argument>), Refused> {

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
-use gate_engine::{Settings, Tier};
+use gate_engine::{Settings, Stops, Tier};
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{self, Stage};
 use gate_sandbox::layers::{landlock, shuffle, speculation};
 use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
+use gate_sandbox::stop;
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
 use rustix::event::epoll;
 
@@ -76,6 +77,7 @@ const CONTROL_KEY: u64 = u64::MAX;
 
 impl Zygote {
     fn prepare(config: &Config, control: &Channel) -> anyhow::Result<Self> {
+        stop::install().context("cannot install the handler of requests to stop")?;
         let landlock = landlock::restrict()?;
         let store_bypass = if config.no_store_bypass {
             speculation::StoreBypass::Disable
@@ -86,8 +88,12 @@ impl Zygote {
         let fingerprint = gate_engine::fingerprint()?;
         if config.many {
             // What every program needs is touched once, before there are many to have copies of it.
-            gate_engine::warm_up(Settings { tier: Tier::Cranelift, stack_bytes: 1 << 20 })
-                .context("cannot run a program that does nothing")?;
+            gate_engine::warm_up(Settings {
+                tier: Tier::Cranelift,
+                stack_bytes: 1 << 20,
+                stops: Stops::Flag,
+            })
+            .context("cannot run a program that does nothing")?;
         }
         shuffle::fill_gaps().context("cannot arrange addresses")?;
         let filters = program::Filters::new()?;

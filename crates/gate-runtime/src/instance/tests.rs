@@ -151,7 +151,7 @@ fn packets_without_end_do_not_stop_the_clock() {
     let started = Instant::now();
     let (report, killed) = run_with(time, |channel| {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        channel.send(&running(Personality::Gate), &[theirs.as_fd()]).unwrap();
+        channel.send(&running(Personality::Gate), &[theirs.as_fd(), theirs.as_fd()]).unwrap();
         drop(theirs);
         std::thread::spawn(move || flood(ours));
         stay(&channel);
@@ -168,7 +168,7 @@ fn a_descriptor_that_is_no_socket_is_left_alone() {
     writer.write_all(b"for somebody else").unwrap();
     let given = reader.try_clone().unwrap();
     let (report, _) = run_with(Duration::from_millis(50), move |channel| {
-        channel.send(&running(Personality::Gate), &[given.as_fd()]).unwrap();
+        channel.send(&running(Personality::Gate), &[given.as_fd(), given.as_fd()]).unwrap();
         stay(&channel);
     });
     assert!(matches!(report.verdict, Verdict::Limit(Limit::WallTime)), "{report:?}");

@@ -44,12 +44,13 @@ pub enum Job {
     },
     /// From a snapshot, makes a module that continues the program on any engine.
     Standalone,
-    /// Of a module and its artifact, finds out which instructions are at these offsets of the stoppable code.
+    /// Of a module and its artifact, finds out where the calls of a backtrace are.
     Symbolize {
         /// How many bytes at the start of the artifact's file it is.
         artifact_bytes: u64,
-        /// Function and offset of each instruction.
-        places: Vec<(u32, u64)>,
+        /// Of each: the function, [`Frame::module_offset`](super::Frame::module_offset), and
+        /// [`Frame::compiled_offset`](super::Frame::compiled_offset).
+        frames: Vec<(u32, Option<u64>, Option<u64>)>,
     },
 }
 
@@ -99,13 +100,15 @@ impl Job {
                 e.bool(*json);
             }
             Self::Standalone => e.u8(4),
-            Self::Symbolize { artifact_bytes, places } => {
+            Self::Symbolize { artifact_bytes, frames } => {
                 e.u8(5);
                 e.u64(*artifact_bytes);
-                e.count(places.len());
-                for (function, offset) in places {
+                e.count(frames.len());
+                for (function, module_offset, compiled_offset) in frames {
                     e.u32(*function);
-                    e.u64(*offset);
+                    for offset in [module_offset, compiled_offset] {
+                        e.option(offset.as_ref(), |e, offset| e.u64(*offset));
+                    }
                 }
             }
         }
@@ -127,10 +130,10 @@ impl Job {
             4 => Self::Standalone,
             5 => {
                 let artifact_bytes = d.u64()?;
-                let count = d.count(12)?;
-                let places =
-                    (0..count).map(|_| Ok((d.u32()?, d.u64()?))).collect::<Result<_, DecodeError>>()?;
-                Self::Symbolize { artifact_bytes, places }
+                let count = d.count(6)?;
+                let mut frame = || Ok((d.u32()?, d.option(Decoder::u64)?, d.option(Decoder::u64)?));
+                let frames = (0..count).map(|_| frame()).collect::<Result<_, DecodeError>>()?;
+                Self::Symbolize { artifact_bytes, frames }
             }
             _ => return Err(d.bad_value()),
         })

@@ -49,6 +49,9 @@ pub struct Frame {
     pub function_name: Option<String>,
     /// The instruction's offset in the module's bytes.
     pub module_offset: Option<u64>,
+    /// Its offset in the stoppable module that was compiled, if only that is known: see
+    /// [`Job::Symbolize`](super::Job::Symbolize).
+    pub compiled_offset: Option<u64>,
     /// The source lines, innermost first, if the module has debug information.
     pub lines: Vec<SourceLine>,
 }
@@ -184,7 +187,7 @@ pub(super) fn encode_frames(frames: &[Frame], e: &mut Encoder) {
 }
 
 pub(super) fn decode_frames(d: &mut Decoder<'_>) -> Result<Vec<Frame>, DecodeError> {
-    let count = d.count(10)?;
+    let count = d.count(11)?;
     let mut frames = Vec::with_capacity(count.min(MAX_FRAMES));
     for _ in 0..count {
         frames.push(Frame::decode(d)?);
@@ -197,6 +200,7 @@ impl Frame {
         e.u32(self.function_index);
         e.option(self.function_name.as_ref(), |e, text| e.string(name(text)));
         e.option(self.module_offset.as_ref(), |e, offset| e.u64(*offset));
+        e.option(self.compiled_offset.as_ref(), |e, offset| e.u64(*offset));
         let lines = &self.lines[..self.lines.len().min(MAX_LINES)];
         e.count(lines.len());
         for line in lines {
@@ -211,6 +215,7 @@ impl Frame {
         let function_index = d.u32()?;
         let function_name = d.option(Decoder::text)?;
         let module_offset = d.option(Decoder::u64)?;
+        let compiled_offset = d.option(Decoder::u64)?;
         let count = d.count(13)?;
         let mut lines = Vec::with_capacity(count.min(MAX_LINES));
         for _ in 0..count {
@@ -221,7 +226,7 @@ impl Frame {
                 column: d.u32()?,
             });
         }
-        Ok(Self { function_index, function_name, module_offset, lines })
+        Ok(Self { function_index, function_name, module_offset, compiled_offset, lines })
     }
 }
 

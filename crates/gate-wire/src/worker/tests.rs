@@ -60,7 +60,7 @@ fn requests_survive() {
         job(Job::Restore { memories: 1, memory_bytes: 1 << 30 }),
         job(Job::Inspect { json: true }),
         job(Job::Standalone),
-        job(Job::Symbolize { artifact_bytes: 1, places: vec![(1, 2), (3, 4)] }),
+        job(Job::Symbolize { artifact_bytes: 1, frames: vec![(1, Some(2), None), (3, None, Some(4))] }),
     ] {
         let bytes = request.encode().unwrap();
         assert_eq!(Request::decode(&bytes, request.descriptors()).as_ref(), Ok(&request));
@@ -96,6 +96,7 @@ fn events_survive() {
         function_index: 3,
         function_name: Some("f".to_owned()),
         module_offset: Some(99),
+        compiled_offset: Some(100),
         lines: vec![SourceLine { function: None, file: "a.c".to_owned(), line: 1, column: 2 }],
     };
     round_trip(&Event::Symbols(vec![frame.clone()]));
@@ -122,6 +123,7 @@ fn the_longest_backtrace_fits() {
         function_index: u32::MAX,
         function_name: Some("n".repeat(10_000)),
         module_offset: Some(u64::MAX),
+        compiled_offset: Some(u64::MAX),
         lines: vec![line; 100],
     };
     let outcome = Outcome::Trapped {

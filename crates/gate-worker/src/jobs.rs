@@ -1,0 +1,209 @@
+//! What a compiler process does besides compiling.
+//!
+//! Everything that comes in is hostile, and what goes out is believed by nobody: the runtime hands it on to processes that are
+//! sealed like this one.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use anyhow::Context;
+use gate_engine::ContinueError;
+use gate_inspect::Symbols;
+use gate_instrument::stop::Program;
+use gate_sandbox::memfd::{self, MappedFile};
+use gate_snapshot::upstream::Expressible;
+use gate_snapshot::{Details, Limits, Memory, Snapshot, State, file, upstream};
+use gate_wire::worker::{Event, Format, Frame, Job, RefusalKind, SourceLine, Stops, Tier};
+
+use crate::{convert, report};
+
+/// All tables together: as many as a program may have.
+const TABLE_ELEMENTS: u64 = 10_000_000;
+/// The longest module that is made of a snapshot: as long as one that is read from a file.
+const MODULE_BYTES: u64 = 256 << 20;
+
+/// Does a job with the files that came with it.
+pub(crate) fn run(job: Job, descriptors: Vec<OwnedFd>) -> anyhow::Result<Event> {
+    let mut inputs = descriptors;
+    let outputs: Vec<_> = inputs.drain(job.inputs().min(inputs.len())..).map(File::from).collect();
+    let result = match job {
+        Job::Continue { tier, stops } => resume(&inputs, outputs, tier, stops),
+        Job::Snapshot { format, .. } => snapshot(&inputs, outputs, format),
+        Job::Restore { memories, memory_bytes } => restore(&inputs, outputs, memories, memory_bytes),
+        Job::Symbolize { artifact_bytes, frames } => symbolize(inputs, artifact_bytes, &frames),
+    };
+    match result {
+        Ok(event) => Ok(event),
+        Err(error) => match error.downcast::<Refused>() {
+            Ok(Refused(kind, error)) => Ok(Event::Refused { kind, message: report::chain(&error) }),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// It is not the host's fault.
+#[derive(Debug, thiserror::Error)]
+#[error("refused")]
+struct Refused(RefusalKind, anyhow::Error);
+
+fn refused(kind: RefusalKind, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Refused(kind, error.into()).into()
+}
+
+fn map(inputs: &[OwnedFd], position: usize) -> anyhow::Result<MappedFile> {
+    memfd::map(inputs.get(position).context("a file is missing")?).context("cannot map a file")
+}
+
+/// Writes a file that is empty, and says how long it is then.
+fn fill(file: &mut File, bytes: &[u8]) -> anyhow::Result<u64> {
+    file.write_all(bytes).context("cannot write the result")?;
+    Ok(bytes.len() as u64)
+}
+
+fn output(outputs: &mut [File], position: usize) -> anyhow::Result<&mut File> {
+    outputs.get_mut(position).context("a file for the result is missing")
+}
+
+fn state(mapped: &MappedFile) -> anyhow::Result<State> {
+    State::decode(mapped.as_ref()).map_err(|error| refused(RefusalKind::Damaged, error))
+}
+
+fn resume(inputs: &[OwnedFd], mut outputs: Vec<File>, tier: Tier, stops: Stops) -> anyhow::Result<Event> {
+    let (module, saved) = (map(inputs, 0)?, map(inputs, 1)?);
+    // Not the part of the imports, which can be large.
+    let (state, _) =
+        State::decode_head(saved.as_ref()).map_err(|error| refused(RefusalKind::Damaged, error))?;
+    let file = match gate_engine::continuation(module.as_ref(), &state, convert::settings(tier, stops)) {
+        Ok(file) => file,
+        // It needs nothing.
+        Err(ContinueError::NoFrames) => Vec::new(),
+        Err(error @ ContinueError::Engine { .. }) => return Err(refused(RefusalKind::Feature, error)),
+        Err(error @ ContinueError::Config(_)) => return Err(error.into()),
+        Err(error) => return Err(refused(RefusalKind::Damaged, error)),
+    };
+    Ok(Event::Done { bytes: vec![fill(output(&mut outputs, 0)?, &file)?] })
+}
+
+fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyhow::Result<Event> {
+    let (module, saved, buffers) = (map(inputs, 0)?, map(inputs, 1)?, map(inputs, 2)?);
+    let module =
+        gate_engine::binary(module.as_ref()).map_err(|error| refused(RefusalKind::Invalid, error))?;
+    let state = state(&saved)?;
+    let extents = inputs[3..].iter().map(|memory| memfd::extents(memory.as_fd()).collect());
+    let extents = extents.collect::<Result<Vec<Vec<_>>, _>>().context("cannot look at a memory")?;
+    let mapped = inputs[3..].iter().map(memfd::map_at_rest).collect::<Result<Vec<_>, _>>()?;
+    let memories = mapped.iter().zip(&extents);
+    let memories: Vec<_> =
+        memories.map(|(memory, extents)| Memory { bytes: memory.as_ref(), extents: Some(extents) }).collect();
+    let program = Program::new(&module, &gate_engine::transform())
+        .map_err(|error| refused(RefusalKind::Limit, error))?;
+    let state = state.settle(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
+    drop(program);
+    let details = Details::default();
+    let out = output(&mut outputs, 0)?;
+    let bytes = match format {
+        Format::Native => {
+            let source = file::Source {
+                module: &module,
+                state: &state,
+                memories: &memories,
+                buffers: buffers.as_ref(),
+                details: &details,
+            };
+            let written = file::write(&source).map_err(|error| refused(RefusalKind::Damaged, error))?;
+            written.write_to(out).context("cannot write the snapshot")?;
+            written.length()
+        }
+        Format::Upstream => {
+            let source = upstream::Source { module: &module, state: &state, details: &details };
+            match upstream::expressible(&source) {
+                Expressible::Yes => {}
+                Expressible::LaterPoint(error) => return Err(refused(RefusalKind::Point, error)),
+                Expressible::Never(error) => return Err(refused(RefusalKind::Form, error)),
+            }
+            let written = upstream::write(&source, &memories, buffers.as_ref());
+            fill(out, &written.map_err(|error| refused(RefusalKind::Form, error))?)?
+        }
+    };
+    Ok(Event::Done { bytes: vec![bytes] })
+}
+
+/// A snapshot of either form.
+pub(crate) fn read(bytes: &[u8], memory_bytes: u64) -> anyhow::Result<Snapshot<'_>> {
+    if !file::is_snapshot(bytes) {
+        return Err(refused(RefusalKind::NoSnapshot, anyhow::anyhow!("it has no state in it")));
+    }
+    let limits = Limits { module_bytes: MODULE_BYTES, memory_bytes, table_elements: TABLE_ELEMENTS };
+    match file::read(bytes, &limits) {
+        Err(file::ReadError::Version { found: 0 }) => {
+            upstream::read(bytes, &limits).map_err(|error| refused(RefusalKind::Damaged, error))
+        }
+        result => result.map_err(|error| refused(RefusalKind::Damaged, error)),
+    }
+}
+
+fn restore(
+    inputs: &[OwnedFd],
+    mut outputs: Vec<File>,
+    memories: u32,
+    memory_bytes: u64,
+) -> anyhow::Result<Event> {
+    let snapshot = map(inputs, 0)?;
+    let snapshot = read(snapshot.as_ref(), memory_bytes)?;
+    let count = u32::try_from(snapshot.state.memory_pages.len()).context("too many memories")?;
+    if count != memories {
+        return Ok(Event::Memories(count));
+    }
+    let mut bytes = vec![
+        fill(output(&mut outputs, 0)?, &snapshot.module)?,
+        fill(output(&mut outputs, 1)?, &snapshot.state.encode())?,
+        fill(output(&mut outputs, 2)?, snapshot.buffers)?,
+    ];
+    // Of a program of which nothing has run, there are none.
+    for position in 0..memories as usize {
+        let file = output(&mut outputs, 3 + position)?;
+        for run in snapshot.memories.get(position).into_iter().flatten() {
+            file.write_all_at(run.bytes, run.offset).context("cannot write a memory")?;
+        }
+        bytes.push(file.metadata().context("cannot look at a memory")?.len());
+    }
+    Ok(Event::Done { bytes })
+}
+
+fn symbolize(
+    inputs: Vec<OwnedFd>,
+    artifact_bytes: u64,
+    frames: &[(u32, Option<u64>, Option<u64>)],
+) -> anyhow::Result<Event> {
+    let module = map(&inputs, 0)?;
+    let artifact = File::from(inputs.into_iter().nth(1).context("a file is missing")?);
+    let module =
+        gate_engine::binary(module.as_ref()).map_err(|error| refused(RefusalKind::Invalid, error))?;
+    let narrow = |offset: &Option<u64>| offset.and_then(|offset| u32::try_from(offset).ok());
+    let places: Vec<_> = frames
+        .iter()
+        .map(|(function_index, original, running)| {
+            let running = narrow(running).map(gate_engine::Offset::Running);
+            let offset = narrow(original).map(gate_engine::Offset::Original).or(running);
+            gate_engine::Frame { function_index: *function_index, offset }
+        })
+        .collect();
+    let offsets = gate_engine::original_offsets(&artifact, artifact_bytes, &places)
+        .map_err(|error| refused(RefusalKind::Artifact, error))?;
+    let symbols = Symbols::read(&module);
+    let frame = |(place, offset): (&gate_engine::Frame, Option<u32>)| Frame {
+        function_index: place.function_index,
+        function_name: symbols.function_name(place.function_index),
+        module_offset: offset.map(u64::from),
+        compiled_offset: None,
+        lines: offset.map_or_else(Vec::new, |offset| symbols.lines(offset).into_iter().map(line).collect()),
+    };
+    Ok(Event::Symbols(places.iter().zip(offsets).map(frame).collect()))
+}
+
+fn line(line: gate_inspect::SourceLine) -> SourceLine {
+    let gate_inspect::SourceLine { function, file, line, column } = line;
+    SourceLine { function, file, line, column }
+}
