@@ -85,7 +85,12 @@ impl Settings {
 
     /// How it is transformed.
     pub(crate) fn transform(poll: Poll) -> gate_instrument::stop::Config<'static> {
-        gate_instrument::stop::Config { poll, control_pages: CONTROL_PAGES, may_block: &may_block }
+        gate_instrument::stop::Config {
+            poll,
+            control_pages: CONTROL_PAGES,
+            may_block: &may_block,
+            breakpoints: &[],
+        }
     }
 }
 

@@ -92,8 +92,10 @@ mod callees;
 mod calls;
 mod continuation;
 pub mod control;
+mod copies;
 mod emit;
 mod error;
+mod extra;
 mod frames;
 mod helpers;
 mod layout;
@@ -121,7 +123,7 @@ use std::fmt;
 
 use self::calls::Calls;
 use self::emit::Context;
-use self::module::Module;
+use self::module::{Module, index};
 
 /// How a program finds out that it shall stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,14 +149,19 @@ pub struct Config<'c> {
     pub control_pages: u32,
     /// Which imported functions, by module and field, may block.
     pub may_block: &'c dyn Fn(&str, &str) -> bool,
+    /// Before which instructions the program stops by itself while [`Control::breakpoints`] says so: offsets in bytes from the
+    /// start of the module, in any order. A program that is continued from a breakpoint runs the instruction, if it stops
+    /// there again or not. What cannot be reached as far as its code tells has no effect.
+    pub breakpoints: &'c [u32],
 }
 
 impl fmt::Debug for Config<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { poll, control_pages, may_block: _ } = self;
+        let Self { poll, control_pages, may_block: _, breakpoints } = self;
         f.debug_struct("Config")
             .field("poll", poll)
             .field("control_pages", control_pages)
+            .field("breakpoints", breakpoints)
             .finish_non_exhaustive()
     }
 }
@@ -175,6 +182,7 @@ pub struct Program<'a> {
     control: Control,
     names: Names,
     poll: Poll,
+    breakpoints: Vec<u32>,
 }
 
 impl fmt::Debug for Program<'_> {
@@ -189,13 +197,21 @@ impl<'a> Program<'a> {
     /// The same module and configuration give the same stoppable module and the same continuations.
     ///
     /// # Errors
-    /// [`StopError`] when there is no room for what has to be added.
+    /// [`StopError`] when there is no room for what has to be added, or a breakpoint is not at an instruction.
     pub fn new(wasm: &'a [u8], config: &Config<'_>) -> Result<Self, StopError> {
         let module = Module::parse(wasm)?;
-        let calls = Calls::analyze(&module, config.may_block)?;
+        if wasm.len() > index(SiteId::BEFORE) {
+            return Err(StopError::Entries {
+                what: "bytes",
+                found: wasm.len(),
+                limit: index(SiteId::BEFORE),
+            });
+        }
+        let breakpoints = extra::breakpoints(&module, config.breakpoints)?;
+        let calls = Calls::analyze(&module, config.may_block, &breakpoints)?;
         let control = Control::new(&module, &calls, config)?;
         let names = Names::new(&module);
-        Ok(Self { module, calls, control, names, poll: config.poll })
+        Ok(Self { module, calls, control, names, poll: config.poll, breakpoints })
     }
 
     /// The stoppable module, in time and memory in proportion to the size of the original.
@@ -218,7 +234,8 @@ impl<'a> Program<'a> {
         side::continuations(self, sites)
     }
 
-    /// The stop points of a function, in the order of its code. There are none in one that cannot stop.
+    /// The stop points of a function, in the order of its code, breakpoints that are set included. There are none in one that
+    /// cannot stop.
     ///
     /// # Errors
     /// [`StopError`] as of [`Program::instrument`].
@@ -228,6 +245,20 @@ impl<'a> Program<'a> {
         }
         let stops = self.stops_of(function)?;
         Ok(stops.stops.iter().map(|stop| stops.site(stop)).collect())
+    }
+
+    /// A stop point, which may be none of the program's own: any that it could have if other breakpoints were set, or it were
+    /// to be stopped in other ways.
+    ///
+    /// # Errors
+    /// [`StopError::NoSite`] when there is no such stop point; others as of [`Program::instrument`].
+    pub fn site(&self, id: SiteId) -> Result<Site, StopError> {
+        let no_site = StopError::NoSite { site: id };
+        let Some(function) = self.function_of(id) else { return Err(no_site) };
+        match self.import_of(function) {
+            Some(site) => Ok(site),
+            None => self.plan(function, Some(id))?.into_stops().find(id).ok_or(no_site),
+        }
     }
 
     /// How many functions the program has, imported ones included.

@@ -13,7 +13,6 @@ use super::link::{Callee, Linker, Place};
 use super::module::{Module, count, index};
 use super::names::Hidden;
 use super::offsets::Offsets;
-use super::plan::Plan;
 use super::sections::{self, Entries};
 use super::values;
 use super::{Instrumented, Program};
@@ -33,7 +32,7 @@ pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError>
     let mut code = Entries::default();
     let mut offsets = Offsets::default();
     for function in (module.imported()..).take(module.bodies.len()) {
-        let plan = Plan::read(module, &program.calls, function)?;
+        let plan = program.plan(function, None)?;
         let body = emit::function(&context, &plan, &mut linker)?;
         sections::code(&mut code, &body.bytes);
         check("bytes of code", index(code.size()), MAX_BYTES)?;
@@ -141,8 +140,9 @@ fn exports(program: &Program<'_>, linker: &Linker, added: &Added) -> Result<Expo
     for index in 0..count(module.tags.len()) {
         section.export(&program.name(Hidden::Tag(index)), ExportKind::Tag, index);
     }
-    let mut functions = linker.needed.clone();
+    let mut functions = linker.referenced.clone();
     functions.extend(module.start);
+    functions.extend((0..program.functions()).filter(|function| program.calls.is_linked(*function)));
     for function in functions {
         section.export(&program.name(Hidden::Function(function)), ExportKind::Func, function);
     }
@@ -262,7 +262,7 @@ impl Functions<'_, '_> {
     }
 
     fn function(&mut self, function: u32) -> u32 {
-        self.linker.needed.insert(function);
+        self.linker.referenced.insert(function);
         self.linker.function(emit::callee(&self.program.calls, function))
     }
 }

@@ -4,6 +4,7 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::calls::Calls;
 use super::error::StopError;
+use super::extra::Extra;
 use super::module::{Module, count, index};
 use crate::accept::FunctionType;
 
@@ -56,6 +57,7 @@ impl<'a> Structure<'a> {
         module: &Module<'a>,
         calls: &Calls,
         body: &FunctionBody<'a>,
+        extra: Extra<'_>,
     ) -> Result<Self, StopError> {
         let mut structure = Self { ops: Vec::new(), blocks: Vec::new() };
         let mut open: Option<BlockId> = None;
@@ -82,6 +84,9 @@ impl<'a> Structure<'a> {
             }
             let op = structure.ops.len();
             let mut block = open;
+            if let Some(block) = open.filter(|_| extra.is_before(count(start)) || extra.is_at(count(start))) {
+                structure.block_mut(block).stops = true;
+            }
             match &operator {
                 Operator::Else => {
                     let block = open.expect("an else is in an if");

@@ -4,6 +4,7 @@ use wasmparser::{Operator, RefType};
 
 use super::control::SPILL_TYPES;
 use super::error::StopError;
+use super::extra::Extra;
 use super::module::{Module, count, index};
 use super::values;
 use crate::accept::ValueType;
@@ -13,6 +14,7 @@ pub(super) struct Calls {
     unwinds: Vec<bool>,
     polls: Vec<bool>,
     blocks: Vec<bool>,
+    linked: Vec<bool>,
     imported: usize,
     /// Whether any code drops a segment.
     pub(super) drops: bool,
@@ -21,10 +23,12 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Reads all bodies. `may_block` tells which imported functions, by module and field, may block.
+    /// Reads all bodies. `may_block` tells which imported functions, by module and field, may block. `breakpoints` are in
+    /// ascending order.
     pub(super) fn analyze(
         module: &Module<'_>,
         may_block: &dyn Fn(&str, &str) -> bool,
+        breakpoints: &[u32],
     ) -> Result<Self, StopError> {
         let imported = module.imports.len();
         let blocks: Vec<_> =
@@ -40,6 +44,7 @@ impl Calls {
             }
             let mut reader = body.get_operators_reader()?;
             let (mut stops, mut indirect) = (false, false);
+            stops |= !Extra::in_body(breakpoints, body).breakpoints.is_empty();
             while !reader.eof() {
                 match reader.read()? {
                     Operator::Loop { .. } => stops = true,
@@ -72,7 +77,8 @@ impl Calls {
             mark(&mut polls, function);
         }
         graph.spread_to_callers(&mut unwinds);
-        Ok(Self { unwinds, polls, blocks, imported, drops, references: references.0 })
+        let linked = graph.callees_of(&unwinds);
+        Ok(Self { unwinds, polls, blocks, linked, imported, drops, references: references.0 })
     }
 
     /// Whether a call of this function may return because the program is being stopped. It must be tested afterwards.
@@ -87,6 +93,12 @@ impl Calls {
     pub(super) fn polls_at_entry(&self, function: u32) -> bool {
         let defined = index(function).checked_sub(self.imported);
         defined.is_some_and(|defined| self.polls.get(defined).copied().unwrap_or_default())
+    }
+
+    /// Whether functions call this one that can stop, so that their continuations may.
+    pub(super) fn is_linked(&self, function: u32) -> bool {
+        let defined = index(function).checked_sub(self.imported);
+        defined.is_some_and(|defined| self.linked.get(defined).copied().unwrap_or_default())
     }
 
     /// Whether the function is imported.
@@ -147,6 +159,16 @@ impl Graph {
             Some([start, end]) => self.callees.get(*start..*end).unwrap_or_default(),
             _ => &[],
         }
+    }
+
+    /// Marks the callees of marked functions.
+    fn callees_of(&self, marked: &[bool]) -> Vec<bool> {
+        let mut called = vec![false; self.len()];
+        let callers = marked.iter().enumerate().filter(|(_, marked)| **marked);
+        callers
+            .flat_map(|(caller, _)| self.callees(caller))
+            .for_each(|callee| mark(&mut called, index(*callee)));
+        called
     }
 
     /// Marks all direct and indirect callers of marked functions.

@@ -2,6 +2,8 @@
 //!
 //! A continuation has no parameters. It takes its frame off the frames, and runs the rest of the original function.
 
+use std::ops::Range;
+
 use wasm_encoder::Instruction;
 use wasmparser::Operator;
 
@@ -56,8 +58,10 @@ pub(super) fn function(
             stop.op + 1
         }
         SiteKind::Loop | SiteKind::Import => stop.op + 1,
+        SiteKind::Breakpoint => stop.op,
     };
-    rest(&mut emitter, &path, next)?;
+    let parked = stop.kind == SiteKind::Breakpoint;
+    rest(&mut emitter, &path, next, parked)?;
     emitter.add(&Instruction::Return);
     emitter.close_stops();
     Ok(emitter.finish(&declared))
@@ -185,14 +189,21 @@ fn call_next(emitter: &mut Emitter<'_, '_>, module: &Module<'_>, stop: &Stop, ta
     emitter.add(&Instruction::CallIndirect { type_index, table_index: table });
 }
 
-/// Emits the rest of the function, from an instruction within the blocks that are open.
-fn rest(emitter: &mut Emitter<'_, '_>, path: &[BlockId], mut next: usize) -> Result<(), StopError> {
+/// Emits the rest of the function, from an instruction within the blocks that are open. Of the first one, nothing that comes
+/// before it in the stoppable program, if its operands are `parked`.
+fn rest(
+    emitter: &mut Emitter<'_, '_>,
+    path: &[BlockId],
+    mut next: usize,
+    mut parked: bool,
+) -> Result<(), StopError> {
     let plan = emitter.plan;
     for block in path.iter().rev() {
         let block = plan.structure.block(*block);
         // From within the first part of an `if`, the second is not run.
         let end = block.middle.filter(|middle| next <= *middle).unwrap_or(block.end);
-        emitter.ops(next..end)?;
+        ops(emitter, next..end, parked)?;
+        parked = false;
         emitter.labels.pop();
         if matches!(plan.op(block.start).operator, Operator::Loop { .. }) {
             emitter.add(&Instruction::Br(1));
@@ -204,5 +215,13 @@ fn rest(emitter: &mut Emitter<'_, '_>, path: &[BlockId], mut next: usize) -> Res
         emitter.close();
         next = block.end + 1;
     }
-    emitter.ops(next..plan.structure.ops.len())
+    ops(emitter, next..plan.structure.ops.len(), parked)
+}
+
+/// Emits the instructions in a range of positions, the first one without what comes before it if its operands are `parked`.
+fn ops(emitter: &mut Emitter<'_, '_>, mut range: Range<usize>, parked: bool) -> Result<(), StopError> {
+    if parked && let Some(first) = range.next() {
+        emitter.parked_op(first)?;
+    }
+    emitter.ops(range)
 }

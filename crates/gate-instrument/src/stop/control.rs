@@ -67,6 +67,8 @@ pub struct Control {
     /// The index of the global, an `i64`, that [`Poll::Countdown`](super::Poll::Countdown) counts down. The program stops
     /// when it becomes 0, so that 1 stops it at the next stop point and 0 practically never.
     pub countdown: Option<u32>,
+    /// The index of the global, an `i32`, that the host sets to 1 for the program to stop at breakpoints, if it has any.
+    pub breakpoints: Option<u32>,
     /// The indices of the spill tables: of `funcref`, `externref` and `exnref`, as far as the program uses them.
     pub tables: [Option<u32>; 3],
     /// How many bytes at [`SEGMENTS`] tell of dropped segments.
@@ -86,15 +88,21 @@ impl Control {
                 next - 1
             })
         });
+        let mut global = count(module.globals.len());
+        let mut next_global = || {
+            global += 1;
+            global - 1
+        };
         let control = Self {
             memory: count(module.memories.len()),
             // At least a page for frames, whatever else there is.
             pages: config.control_pages.clamp(1 + frames / PAGE, PAGE),
-            unwinding: count(module.globals.len()),
+            unwinding: next_global(),
             countdown: match config.poll {
-                super::Poll::Countdown => Some(count(module.globals.len()) + 1),
+                super::Poll::Countdown => Some(next_global()),
                 super::Poll::Atomic | super::Poll::Store => None,
             },
+            breakpoints: (!config.breakpoints.is_empty()).then(next_global),
             tables,
             segments,
             frames,
@@ -105,7 +113,7 @@ impl Control {
 
     /// Makes sure that the engine's validator does not refuse what is added.
     fn check_limits(&self, module: &Module<'_>, tables: u32) -> Result<(), StopError> {
-        let globals = module.globals.len() + 2;
+        let globals = module.globals.len() + 3;
         for (what, found, limit) in [
             ("memories", module.memories.len() + 1, 100),
             ("tables", usize::try_from(tables).unwrap_or(usize::MAX), 100),
@@ -157,7 +165,8 @@ impl Control {
     pub(super) fn global_types(&self) -> Vec<GlobalType> {
         let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
         let countdown = self.countdown.map(|_| global(ValType::I64));
-        std::iter::once(global(ValType::I32)).chain(countdown).collect()
+        let breakpoints = self.breakpoints.map(|_| global(ValType::I32));
+        std::iter::once(global(ValType::I32)).chain(countdown).chain(breakpoints).collect()
     }
 
     /// The types of the added tables, in order.

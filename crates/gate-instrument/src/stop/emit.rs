@@ -7,6 +7,7 @@ use super::Poll;
 use super::blocks::Op;
 use super::calls::Calls;
 use super::control::{Control, POLL_SCRATCH, STOP_REQUESTED};
+use super::copies::Tail;
 use super::error::StopError;
 use super::layout::{self, Field, Layout, Source};
 use super::link::{Callee, Last, Linker, Place};
@@ -156,10 +157,16 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let plan = self.plan;
         for stop in plan.stops.get(self.first_stop..).unwrap_or_default() {
             self.close();
-            if plan.shared.is_some() {
+            if plan.shared.is_none() {
+                self.save(stop);
+            } else if stop.is_own() {
                 self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
             } else {
+                // It saves less than what is saved together.
                 self.save(stop);
+                self.add_zeros();
+                self.add(&Instruction::Return);
+                continue;
             }
             // The last one falls through.
             if self.depth > 1 {
@@ -167,13 +174,18 @@ impl<'e, 'a> Emitter<'e, 'a> {
             }
         }
         self.close();
-        if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.last()) {
+        if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.iter().find(|stop| stop.is_own())) {
             self.save_together(stop);
         }
-        for ty in &plan.ty.results {
+        self.add_zeros();
+        self.close_function();
+    }
+
+    /// Pushes results that nobody looks at.
+    fn add_zeros(&mut self) {
+        for ty in &self.plan.ty.results {
             self.add(&values::zero(*ty));
         }
-        self.close_function();
     }
 
     /// Ends the function.
@@ -247,6 +259,12 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
         let plan = self.plan;
         self.park(plan.parked_before(position));
+        if let Some(stop) = plan.breakpoint_at(position) {
+            let global =
+                self.context.control.breakpoints.expect("a program with breakpoints has a global for them");
+            self.add(&Instruction::GlobalGet(global));
+            self.branch_to_stop(stop);
+        }
         self.parked_op(position)
     }
 
@@ -260,8 +278,10 @@ impl<'e, 'a> Emitter<'e, 'a> {
             Operator::Loop { .. } => {
                 self.open_copied(bytes);
                 self.park(plan.parked_after(position));
-                if let Some((stop, _)) = plan.stop_at(position) {
-                    self.poll(stop);
+                if let Some((position, stop)) = plan.stop_at(position)
+                    && stop.is_own()
+                {
+                    self.poll(position);
                 }
             }
             Operator::TryTable { try_table } => {
@@ -280,21 +300,17 @@ impl<'e, 'a> Emitter<'e, 'a> {
                 self.add(&Instruction::BrTable(labels?.into(), self.branch(targets.default())));
             }
             Operator::Call { function_index } => {
-                let function = self.function(*function_index);
-                self.add(&Instruction::Call(function));
+                self.call_function(*function_index, Tail::No);
                 self.after_call(position);
             }
             Operator::CallIndirect { .. } => {
                 self.code.extend_from_slice(bytes);
                 self.after_call(position);
             }
-            Operator::ReturnCall { function_index } => {
-                let function = self.function(*function_index);
-                self.add(&Instruction::ReturnCall(function));
-            }
+            Operator::ReturnCall { function_index } => self.call_function(*function_index, Tail::Yes),
             Operator::RefFunc { function_index } => {
                 // A table or a global may have it when the program is taken down.
-                self.linker.needed.insert(*function_index);
+                self.linker.referenced.insert(*function_index);
                 self.reference(*function_index);
             }
             Operator::DataDrop { data_index } => self.call(Callee::DataDrop(*data_index)),
@@ -341,22 +357,30 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
     }
 
-    /// The index of what code has to call instead of a function of the original.
-    fn function(&mut self, function: u32) -> u32 {
-        let mut callee = callee(self.context.calls, function);
-        if self.context.calls.is_imported(function) && callee == Callee::Function(function) {
+    /// Calls a function of the original, or what has to be called instead.
+    fn call_function(&mut self, function: u32, tail: Tail) {
+        let calls = self.context.calls;
+        let mut callee = callee(calls, function);
+        if calls.is_imported(function) && callee == Callee::Function(function) {
             match self.linker.place {
-                Place::Main if self.plan.stops.is_empty() => {}
                 // For continuations.
-                Place::Main => {
-                    self.linker.function(Callee::Host(function));
-                }
+                Place::Main => drop(self.linker.function(Callee::Host(function))),
                 Place::Side => callee = Callee::Host(function),
             }
-        } else if !self.plan.stops.is_empty() {
-            self.linker.needed.insert(function);
         }
-        self.linker.function(callee)
+        if let (Callee::Function(_), Some(copies), false) =
+            (&callee, &mut self.linker.copies, calls.is_linked(function))
+        {
+            for instruction in copies.call(function, tail) {
+                self.add(&instruction);
+            }
+            return;
+        }
+        let function = self.linker.function(callee);
+        self.add(&match tail {
+            Tail::No => Instruction::Call(function),
+            Tail::Yes => Instruction::ReturnCall(function),
+        });
     }
 
     fn call(&mut self, callee: Callee) {
@@ -365,8 +389,10 @@ impl<'e, 'a> Emitter<'e, 'a> {
     }
 
     fn after_call(&mut self, position: usize) {
-        if let Some((stop, _)) = self.plan.stop_at(position) {
-            self.stop_if_unwinding(stop);
+        if let Some((position, stop)) = self.plan.stop_at(position)
+            && stop.is_own()
+        {
+            self.stop_if_unwinding(position);
         }
     }
 
@@ -375,9 +401,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn reference(&mut self, function: u32) {
         match self.linker.place {
             Place::Main => {
-                if !self.plan.stops.is_empty() {
-                    self.linker.function(Callee::Reference(function));
-                }
+                self.linker.function(Callee::Reference(function));
                 let function = self.linker.function(callee(self.context.calls, function));
                 self.add(&Instruction::RefFunc(function));
             }
@@ -389,9 +413,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn init(&mut self, callee: Callee, bytes: &[u8]) {
         match self.linker.place {
             Place::Main => {
-                if !self.plan.stops.is_empty() {
-                    self.linker.function(callee);
-                }
+                self.linker.function(callee);
                 self.code.extend_from_slice(bytes);
             }
             Place::Side => self.call(callee),
@@ -461,7 +483,7 @@ pub(super) fn function(
         let results = emitter.linker.block_type(&plan.ty.results);
         emitter.labels.push(emitter.depth);
         emitter.open(&Instruction::Block(results));
-        if plan.entry_stop().is_some() {
+        if plan.polls_at_entry() {
             emitter.poll(0);
         }
         emitter.ops(0..plan.structure.ops.len())?;
@@ -476,7 +498,7 @@ impl Plan<'_> {
     pub(super) fn layout(&self, stop: &Stop) -> Layout {
         let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
         let live = stop.live.iter().map(|local| (*local, ty(*local)));
-        layout::layout(live, &self.operands(stop), self.shared.as_deref())
+        layout::layout(live, &self.operands(stop), self.shared.as_deref().filter(|_| stop.is_own()))
     }
 
     /// The local that a saved value is in.

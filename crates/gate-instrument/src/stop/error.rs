@@ -26,9 +26,21 @@ pub enum StopError {
     /// The continuations that were asked for are too large together.
     #[error("the continuations have more than {limit} bytes of code")]
     ContinuationBytes { limit: usize },
+    /// A breakpoint is not at the start of an instruction.
+    #[error("there is no instruction at offset {offset:#x}{}", nearest(*before, *after))]
+    NoInstruction { offset: u32, before: Option<u32>, after: Option<u32> },
     /// There is no such stop point.
-    #[error("the program has no stop point at offset {:#x}", site.0)]
+    #[error("the program has no stop point {} offset {:#x}", if site.is_before() { "before" } else { "at" }, site.offset())]
     NoSite { site: SiteId },
+}
+
+/// Where there are instructions.
+fn nearest(before: Option<u32>, after: Option<u32>) -> String {
+    match (before, after) {
+        (Some(before), Some(after)) => format!("; the nearest ones are at {before:#x} and {after:#x}"),
+        (Some(nearest), None) | (None, Some(nearest)) => format!("; the nearest one is at {nearest:#x}"),
+        (None, None) => String::from(", nor anywhere else in the module"),
+    }
 }
 
 impl From<wasmparser::Error> for StopError {

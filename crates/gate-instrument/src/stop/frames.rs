@@ -229,16 +229,17 @@ fn read(ty: ValueType, bytes: &[u8]) -> Option<Value> {
 struct Sites<'s, 'a> {
     program: &'s Program<'a>,
     functions: HashMap<u32, Stops>,
+    /// Those that are none of their functions' own.
+    others: HashMap<SiteId, Site>,
 }
 
 impl<'s, 'a> Sites<'s, 'a> {
     fn new(program: &'s Program<'a>) -> Self {
-        Self { program, functions: HashMap::new() }
+        Self { program, functions: HashMap::new(), others: HashMap::new() }
     }
 
     fn get(&mut self, id: SiteId) -> Result<Site, StopError> {
-        let no_site = StopError::NoSite { site: id };
-        let Some(function) = self.program.function_of(id) else { return Err(no_site) };
+        let function = self.program.function_of(id).ok_or(StopError::NoSite { site: id })?;
         if let Some(site) = self.program.import_of(function) {
             return Ok(site);
         }
@@ -246,6 +247,13 @@ impl<'s, 'a> Sites<'s, 'a> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(self.program.stops_of(function)?),
         };
-        known.find(id).ok_or(no_site)
+        if let Some(site) = known.find(id) {
+            return Ok(site);
+        }
+        Ok(match self.others.entry(id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.program.site(id)?),
+        }
+        .clone())
     }
 }

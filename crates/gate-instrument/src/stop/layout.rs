@@ -85,7 +85,8 @@ pub(super) const fn size(ty: ValueType) -> u32 {
     }
 }
 
-const fn rank(ty: ValueType) -> u8 {
+/// The place of a type among all types.
+pub(super) const fn rank(ty: ValueType) -> u8 {
     match ty {
         ValueType::I32 => 0,
         ValueType::I64 => 1,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use wasm_encoder::BlockType;
 
+use super::copies::Copies;
 use super::module::{Module, count};
 use super::values;
 use crate::accept::{FunctionType, ValueType};
@@ -99,8 +100,10 @@ pub(super) struct Linker {
     pub(super) place: Place,
     /// The functions called so far that need an index of their own, in the order of these indices.
     pub(super) callees: Vec<Callee>,
-    /// The functions of the program that are exported: continuations import them, or there are references to them.
-    pub(super) needed: BTreeSet<u32>,
+    /// The functions of the program that there are references to.
+    pub(super) referenced: BTreeSet<u32>,
+    /// Copies of functions of the program, in a module beside it.
+    pub(super) copies: Option<Copies>,
     indices: HashMap<Callee, u32>,
     first: u32,
     /// The types that were added, in the order of their indices.
@@ -114,7 +117,8 @@ impl Linker {
         Self {
             place,
             callees: Vec::new(),
-            needed: BTreeSet::new(),
+            referenced: BTreeSet::new(),
+            copies: None,
             indices: HashMap::new(),
             first: match place {
                 Place::Main => count(module.functions.len()),

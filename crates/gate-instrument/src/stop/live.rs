@@ -50,7 +50,8 @@ pub(super) fn mark(
     let sets: usize = structure.ops.iter().map(|op| sets(&op.operator)).sum();
     if sets.saturating_mul(words) > structure.ops.len().saturating_mul(WORDS_PER_OP) {
         let read = reads(structure);
-        let fits = left.is_some_and(|left| read.len().saturating_mul(stops.len()) <= left);
+        let own = stops.iter().filter(|stop| stop.is_own()).count();
+        let fits = left.is_some_and(|left| read.len().saturating_mul(own) <= left);
         stops.iter_mut().for_each(|stop| stop.live = read.clone());
         return Ok(if fits { Saved::Each } else { Saved::Together });
     }
@@ -59,26 +60,29 @@ pub(super) fn mark(
     pass.add_outer_heads();
     let mut next = stops.len();
     let mut together = Set::empty(words);
-    // Stop points come in the order of their instructions, and this pass from the last to the first. That of the entry
-    // shares its instruction with what may be another one.
+    // Stop points come in the order of their instructions, and this pass from the last to the first.
     pass.run(&mut |op, when, live| {
-        let Some(stop) = next.checked_sub(1).and_then(|last| stops.get_mut(last)) else { return };
-        let at_entry = stop.kind == SiteKind::Entry;
-        if stop.op == op && at_entry == (when == When::Before) {
-            let end = if at_entry { params } else { locals };
-            if let Some(room) = left {
-                stop.live = live.iter().take_while(|local| index(*local) < end).collect();
-                left = room.checked_sub(stop.live.len());
-            }
-            together.add_all(live);
+        while let Some(stop) = next.checked_sub(1).and_then(|last| stops.get_mut(last))
+            && stop.op == op
+            && when == When::of(stop.kind)
+        {
             next -= 1;
+            let end = if stop.kind == SiteKind::Entry { params } else { locals };
+            if !stop.is_own() || left.is_some() {
+                stop.live = live.iter().take_while(|local| index(*local) < end).collect();
+            }
+            if stop.is_own() {
+                left = left.and_then(|left| left.checked_sub(stop.live.len()));
+                together.add_all(live);
+            }
         }
     })?;
     if left.is_some() {
         return Ok(Saved::Each);
     }
     let together: Arc<[u32]> = together.iter().collect();
-    stops.iter_mut().for_each(|stop| stop.live = together.clone());
+    let own = stops.iter_mut().filter(|stop| stop.is_own());
+    own.for_each(|stop| stop.live = together.clone());
     Ok(Saved::Together)
 }
 
@@ -158,6 +162,16 @@ enum When {
     After,
     /// Before it.
     Before,
+}
+
+impl When {
+    /// Where the program is at a stop point of its instruction.
+    fn of(kind: SiteKind) -> Self {
+        match kind {
+            SiteKind::Entry | SiteKind::Breakpoint => Self::Before,
+            SiteKind::Loop | SiteKind::Call | SiteKind::Import => Self::After,
+        }
+    }
 }
 
 /// A block that the pass is in.

@@ -39,6 +39,24 @@ impl Operands {
         Stack { top, height: below.height + 1 }
     }
 
+    /// The positions, from the lowest, and types of all operands that some stacks have, in no order.
+    pub(super) fn all(&self, stacks: impl Iterator<Item = Stack>) -> Vec<(u32, ValueType)> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut all = Vec::new();
+        for mut stack in stacks {
+            while stack.height > 0
+                && let Some(seen @ false) = seen.get_mut(index(stack.top))
+            {
+                *seen = true;
+                let (below, ty) =
+                    self.nodes.get(index(stack.top)).expect("stacks are made of what was pushed");
+                all.push((below.height, *ty));
+                stack = *below;
+            }
+        }
+        all
+    }
+
     /// The types on a stack, the lowest first.
     pub(super) fn types(&self, mut stack: Stack) -> Vec<ValueType> {
         let mut types = Vec::with_capacity(stack.height());

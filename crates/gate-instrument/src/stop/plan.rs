@@ -9,6 +9,8 @@ use wasmparser::{FuncValidator, Operator, ValidatorResources};
 use super::blocks::{BlockId, Op, Structure};
 use super::calls::Calls;
 use super::error::StopError;
+use super::extra::Extra;
+use super::layout;
 use super::live;
 use super::module::{Module, count, index};
 use super::operands::{Operands, Stack, StackOf};
@@ -29,14 +31,13 @@ pub(super) struct Plan<'a> {
     pub(super) locals: Arc<[ValueType]>,
     /// Locals to be added, in which operands are parked.
     pub(super) scratch: Vec<ValueType>,
-    /// What is parked in each of them.
-    parked_in: Vec<Parked>,
-    /// All parked operands, in a function whose stop points have too many values: they save the same ones then, which are all
-    /// that any of them has, with the same code.
+    /// All operands of the function's own stop points, if they have too many values: they save the same ones then, which are
+    /// all that any of them has, with the same code.
     pub(super) shared: Option<Arc<[Parked]>>,
     /// Its reachable instructions and blocks.
     pub(super) structure: Structure<'a>,
-    /// Its stop points, in the order of their instructions; at most one for an instruction besides that for the entry.
+    /// Its stop points, in the order of their instructions: of one instruction first that for the entry, then that before it,
+    /// then that in it.
     pub(super) stops: Vec<Stop>,
     operands: Arc<Operands>,
     /// Where its body starts, in bytes from the start of the module.
@@ -63,6 +64,26 @@ pub(super) struct Stop {
     pub(super) live: Arc<[u32]>,
     /// What is called, in a call.
     pub(super) call: Option<Call>,
+    /// When the program stops there by itself.
+    pub(super) by_itself: ByItself,
+}
+
+impl Stop {
+    /// Whether the function has this stop point in any stoppable program.
+    pub(super) fn is_own(&self) -> bool {
+        self.by_itself == ByItself::Always
+    }
+}
+
+/// When a program stops at a stop point by itself, or because the function stops that it has called there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ByItself {
+    /// Whenever it shall stop.
+    Always,
+    /// When it shall stop at breakpoints.
+    IfBreakpoints,
+    /// It does not: another one did, which is to be continued here.
+    Never,
 }
 
 /// The stop points of a function without its code.
@@ -86,20 +107,24 @@ const VALUES_PER_BYTE: usize = 16;
 
 impl<'a> Plan<'a> {
     /// Reads a function that is not imported. Validates it, too.
-    pub(super) fn read(module: &Module<'a>, calls: &Calls, function: u32) -> Result<Self, StopError> {
+    pub(super) fn read(
+        module: &Module<'a>,
+        calls: &Calls,
+        function: u32,
+        extra: Extra<'_>,
+    ) -> Result<Self, StopError> {
         let body = module.body(function).expect("imported functions have no plan");
         let mut validator = module.validator(function);
         let mut reader = body.get_binary_reader();
         validator.read_locals(&mut reader)?;
         let locals = (0..validator.len_locals()).filter_map(|local| validator.get_local_type(local));
         let locals = locals.map(values::value_type).collect();
-        let structure = Structure::read(module, calls, body)?;
+        let structure = Structure::read(module, calls, body, extra)?;
         let plan = Self {
             function,
             ty: module.function_type(function).clone(),
             locals,
             scratch: Vec::new(),
-            parked_in: Vec::new(),
             shared: None,
             structure,
             stops: Vec::new(),
@@ -119,11 +144,14 @@ impl<'a> Plan<'a> {
             watermark: 0,
             frames: Vec::new(),
         };
-        if calls.polls_at_entry(function) {
-            walk.stop(SiteKind::Entry, 0, None, 0);
+        let polls = calls.polls_at_entry(function);
+        if polls || extra.is_at(walk.plan.offset) {
+            let by_itself = if polls { ByItself::Always } else { ByItself::Never };
+            walk.stop(SiteKind::Entry, 0, None, 0, by_itself);
         }
         for op in 0..walk.plan.structure.ops.len() {
-            walk.op(calls, op)?;
+            walk.before(op, extra);
+            walk.op(calls, op, extra)?;
         }
         let mut plan = walk.plan;
         plan.operands = Arc::new(walk.operands);
@@ -132,12 +160,13 @@ impl<'a> Plan<'a> {
             return Err(StopError::Locals { function, found, limit: MAX_LOCALS });
         }
         let limit = body.range().len().saturating_mul(VALUES_PER_BYTE);
-        let operands = plan.stops.iter().map(|stop| stop.operands.height()).fold(0, usize::saturating_add);
+        let own = plan.stops.iter().filter(|stop| stop.is_own());
+        let operands = own.map(|stop| stop.operands.height()).fold(0, usize::saturating_add);
         let left = limit.checked_sub(operands);
         let each =
             live::mark(&plan.structure, &mut plan.stops, plan.locals.len(), plan.ty.params.len(), left)?;
         if each == live::Saved::Together {
-            plan.shared = Some(plan.parked_in.as_slice().into());
+            plan.shared = Some(plan.parked_together().into());
         }
         Ok(plan)
     }
@@ -166,17 +195,40 @@ impl<'a> Plan<'a> {
     pub(super) fn stop_at(&self, op: usize) -> Option<(usize, &Stop)> {
         let start = self.stops.partition_point(|stop| stop.op < op);
         let at = self.stops.iter().enumerate().skip(start).take_while(|(_, stop)| stop.op == op);
-        at.filter(|(_, stop)| stop.kind != SiteKind::Entry).last()
+        at.filter(|(_, stop)| matches!(stop.kind, SiteKind::Loop | SiteKind::Call)).last()
     }
 
-    /// The stop point at the entry of the function, which is the first if there is one.
-    pub(super) fn entry_stop(&self) -> Option<&Stop> {
-        self.stops.first().filter(|stop| stop.kind == SiteKind::Entry)
+    /// The position of the breakpoint before an instruction, if there is one.
+    pub(super) fn breakpoint_at(&self, op: usize) -> Option<usize> {
+        let start = self.stops.partition_point(|stop| stop.op < op);
+        let mut at = self.stops.iter().enumerate().skip(start).take_while(|(_, stop)| stop.op == op);
+        let breakpoint = at.find(|(_, stop)| stop.by_itself == ByItself::IfBreakpoints);
+        breakpoint.map(|(position, _)| position)
+    }
+
+    /// Whether the program can stop at the entry of the function by itself: that is the first stop point if there is one.
+    pub(super) fn polls_at_entry(&self) -> bool {
+        let first = self.stops.first().filter(|stop| stop.kind == SiteKind::Entry);
+        first.is_some_and(|stop| stop.by_itself == ByItself::Always)
+    }
+
+    /// All operands of the function's own stop points. A breakpoint makes no difference to it.
+    fn parked_together(&self) -> Vec<Parked> {
+        let own = self.stops.iter().filter(|stop| stop.is_own());
+        let mut parked = self.operands.all(own.map(|stop| stop.operands));
+        parked.sort_by_key(|(slot, ty)| (*slot, layout::rank(*ty)));
+        parked.dedup();
+        parked
     }
 
     /// The types of the operands of a stop point, the lowest first.
     pub(super) fn operands(&self, stop: &Stop) -> Vec<ValueType> {
         self.operands.types(stop.operands)
+    }
+
+    /// The position of the stop point with a name.
+    pub(super) fn position(&self, id: SiteId) -> Option<usize> {
+        self.stops.iter().position(|stop| stop.id == id)
     }
 
     /// What others need to know of the stop points.
@@ -197,7 +249,7 @@ impl Stops {
             live: stop.live.clone(),
             call: stop.call,
             operands: StackOf { all: self.operands.clone(), stack: stop.operands },
-            parked: self.parked.clone(),
+            parked: self.parked.clone().filter(|_| stop.is_own()),
         }
     }
 
@@ -231,7 +283,26 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn op(&mut self, calls: &Calls, op: usize) -> Result<(), StopError> {
+    /// Notes the stop point before an instruction, if there is one.
+    fn before(&mut self, op: usize, extra: Extra<'_>) {
+        let Op { ref operator, offset, block, .. } = *self.plan.op(op);
+        if !extra.is_before(offset) {
+            return;
+        }
+        let around = match block {
+            Some(block) if Structure::block_type(operator).is_some() => {
+                self.plan.structure.block(block).parent
+            }
+            block => block,
+        };
+        if self.watermark < self.stack.len() {
+            self.park_before(op);
+        }
+        let by_itself = if extra.breaks(offset) { ByItself::IfBreakpoints } else { ByItself::Never };
+        self.stop(SiteKind::Breakpoint, op, around, 0, by_itself);
+    }
+
+    fn op(&mut self, calls: &Calls, op: usize, extra: Extra<'_>) -> Result<(), StopError> {
         let Op { operator, offset, block, .. } = self.plan.op(op).clone();
         let position = index(offset);
         match &operator {
@@ -257,7 +328,7 @@ impl Walk<'_> {
                     if !range.is_empty() {
                         self.plan.after.insert(op, range);
                     }
-                    self.stop(SiteKind::Loop, op, Some(block), 0);
+                    self.stop(SiteKind::Loop, op, Some(block), 0, ByItself::Always);
                 }
             }
             Operator::Else | Operator::End => {
@@ -283,11 +354,13 @@ impl Walk<'_> {
                     Operator::CallIndirect { .. } => true,
                     _ => false,
                 };
-                if is_stop {
+                let is_call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
+                if is_stop || (is_call && extra.is_at(offset)) {
                     if self.watermark < self.stack.len() - pops {
                         self.park_before(op);
                     }
-                    self.stop(SiteKind::Call, op, block, pops);
+                    let by_itself = if is_stop { ByItself::Always } else { ByItself::Never };
+                    self.stop(SiteKind::Call, op, block, pops, by_itself);
                 }
                 self.validator.op(position, &operator)?;
                 self.pop(pops);
@@ -328,7 +401,6 @@ impl Walk<'_> {
             let next = count(self.plan.locals.len() + self.plan.scratch.len());
             let local = *self.plan.parks.entry((count(slot), ty)).or_insert_with(|| {
                 self.plan.scratch.push(ty);
-                self.plan.parked_in.push((count(slot), ty));
                 next
             });
             self.plan.parked.push(local);
@@ -338,7 +410,7 @@ impl Walk<'_> {
     }
 
     /// Notes a stop point whose instruction takes some operands that are not saved.
-    fn stop(&mut self, kind: SiteKind, op: usize, block: Option<BlockId>, taken: usize) {
+    fn stop(&mut self, kind: SiteKind, op: usize, block: Option<BlockId>, taken: usize, by_itself: ByItself) {
         let height = self.stack.len() - taken;
         for ty in self.stack.get(self.known.len()..height).unwrap_or_default() {
             let below = self.known.last().copied().unwrap_or_default();
@@ -351,7 +423,11 @@ impl Walk<'_> {
             (SiteKind::Call, Operator::CallIndirect { type_index, .. }) => Some(Call::Indirect(*type_index)),
             _ => None,
         };
-        let id = SiteId(if kind == SiteKind::Entry { self.plan.offset } else { *offset });
-        self.plan.stops.push(Stop { id, kind, op, block, operands, live: Arc::default(), call });
+        let id = match kind {
+            SiteKind::Entry => SiteId(self.plan.offset),
+            SiteKind::Breakpoint => SiteId::before(*offset),
+            SiteKind::Loop | SiteKind::Call | SiteKind::Import => SiteId(*offset),
+        };
+        self.plan.stops.push(Stop { id, kind, op, block, operands, live: Arc::default(), call, by_itself });
     }
 }

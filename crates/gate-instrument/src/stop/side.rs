@@ -10,7 +10,10 @@ use wasm_encoder::{
 use super::Program;
 use super::assemble;
 use super::continuation;
+use super::copies::Copies;
+use super::emit::{self, Body};
 use super::error::StopError;
+use super::extra::Extra;
 use super::link::{Callee, Linker, Place};
 use super::module::{Module, count, index};
 use super::names::Hidden;
@@ -47,58 +50,80 @@ pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<C
     let control = &program.control;
     let table = count(module.tables.len() + control.table_types().len());
     let mut linker = Linker::new(module, Place::Side);
-    let mut code = Entries::default();
-    let mut types = Vec::new();
+    let mut code = Code::default();
     let mut slots = BTreeMap::new();
-    let mut offsets = Offsets::default();
-    let mut bytes = 0;
     let mut sites = sites.to_vec();
     sites.sort();
     sites.dedup();
     let mut planned: Option<Plan<'_>> = None;
+    linker.copies = Some(Copies::new(module, table, sites.len()));
     for site in sites {
         let function = program.function_of(site).ok_or(StopError::NoSite { site })?;
         let body = if module.body(function).is_some() {
-            // All stop points of a function come together.
+            // A function's own stop points come together.
             if planned.as_ref().is_none_or(|plan| plan.function != function) {
-                planned = Some(Plan::read(module, &program.calls, function)?);
+                planned = Some(program.plan(function, None)?);
             }
-            let plan = planned.as_ref().expect("it has just been made");
-            let position = plan.stops.iter().position(|stop| stop.id == site);
-            let position = position.ok_or(StopError::NoSite { site })?;
+            let own = planned.as_ref().and_then(|plan| Some((plan, plan.position(site)?)));
+            let extra = if own.is_none() { Some(program.plan(function, Some(site))?) } else { None };
+            let extra = extra.as_ref().and_then(|plan| Some((plan, plan.position(site)?)));
+            let (plan, position) = own.or(extra).ok_or(StopError::NoSite { site })?;
             continuation::function(&context, module, plan, position, &mut linker, table)?
         } else {
             continuation::import(&context, module, function, &mut linker)
         };
-        bytes += body.bytes.len();
-        if bytes > MAX_BYTES {
-            return Err(StopError::ContinuationBytes { limit: MAX_BYTES });
-        }
-        sections::code(&mut code, &body.bytes);
-        offsets.append(code.size() - count(body.bytes.len()), &body.offsets);
-        offsets.note(code.size(), None);
+        code.add(&body)?;
         let results = module.function_type(function).results.clone();
-        types.push(linker.ty(FunctionType { params: Vec::new(), results }));
+        code.types.push(linker.ty(FunctionType { params: Vec::new(), results }));
         slots.insert(site, count(slots.len()));
     }
-    let wasm = assemble(program, &mut linker, &types, &code);
+    while let Some((function, ty)) = linker.copies.as_ref().and_then(|copies| {
+        let function = *copies.functions.get(code.types.len() - slots.len())?;
+        Some((function, copies.ty(function)))
+    }) {
+        let plan = program.plan(function, None)?;
+        code.add(&emit::function(&context, &plan, &mut linker)?)?;
+        code.types.push(ty);
+    }
+    let wasm = assemble(program, &mut linker, slots.len(), &code);
     // The code is the last section, at the end of which are all entries.
     let mut absolute = Offsets::default();
-    absolute.append(count(wasm.len()) - code.size(), &offsets);
+    absolute.append(count(wasm.len()) - code.bodies.size(), &code.offsets);
     Ok(Continuations { wasm, slots, offsets: absolute })
 }
 
-fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], code: &Entries) -> Vec<u8> {
+/// The functions of the module.
+#[derive(Default)]
+struct Code {
+    /// The indices of their types.
+    types: Vec<u32>,
+    bodies: Entries,
+    offsets: Offsets,
+}
+
+impl Code {
+    fn add(&mut self, body: &Body) -> Result<(), StopError> {
+        sections::code(&mut self.bodies, &body.bytes);
+        if index(self.bodies.size()) > MAX_BYTES {
+            return Err(StopError::ContinuationBytes { limit: MAX_BYTES });
+        }
+        self.offsets.append(self.bodies.size() - count(body.bytes.len()), &body.offsets);
+        self.offsets.note(self.bodies.size(), None);
+        Ok(())
+    }
+}
+
+fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: usize, code: &Code) -> Vec<u8> {
     let imports = imports(program, linker);
     let mut encoded = wasm_encoder::Module::new();
     sections::extend(&mut encoded, &program.module, sections::TYPE, &assemble::type_entries(&linker.types));
     encoded.section(&imports);
     let mut functions = FunctionSection::new();
-    for ty in continuations {
+    for ty in &code.types {
         functions.function(*ty);
     }
     encoded.section(&functions);
-    let slots = count(continuations.len());
+    let slots = count(code.types.len());
     let table_type = TableType {
         element_type: RefType::FUNCREF,
         minimum: slots.into(),
@@ -109,7 +134,7 @@ fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], c
     encoded.section(TableSection::new().table(table_type));
     let first = count(linker.callees.len());
     let mut exports = ExportSection::new();
-    for slot in 0..slots {
+    for slot in 0..count(continuations) {
         exports.export(&slot.to_string(), ExportKind::Func, first + slot);
     }
     encoded.section(&exports);
@@ -118,7 +143,7 @@ fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: &[u32], c
     let table = count(program.module.tables.len() + program.control.table_types().len());
     elements.active(Some(table), &ConstExpr::i32_const(0), Elements::Functions(all.into()));
     encoded.section(&elements);
-    code.section(&mut encoded, 10);
+    code.bodies.section(&mut encoded, 10);
     encoded.finish()
 }
 
@@ -177,15 +202,18 @@ fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
     }
 }
 
-impl Program<'_> {
+impl<'a> Program<'a> {
     /// The function that has a stop point at an offset, if any has.
     pub(super) fn function_of(&self, site: SiteId) -> Option<u32> {
         let module: &Module<'_> = &self.module;
-        let offset = index(site.0);
+        let offset = index(site.offset());
         let behind = module.bodies.partition_point(|body| body.range().start <= offset);
         if let Some(body) = behind.checked_sub(1) {
             let inside = module.bodies.get(body)?.range().contains(&offset);
             return inside.then(|| module.imported() + count(body));
+        }
+        if site.is_before() {
+            return None;
         }
         let import = module.imports.binary_search_by_key(&site.0, |import| import.offset).ok()?;
         Some(count(import)).filter(|function| self.calls.may_block(*function))
@@ -193,7 +221,14 @@ impl Program<'_> {
 
     /// The stop points of a function that is not imported.
     pub(super) fn stops_of(&self, function: u32) -> Result<Stops, StopError> {
-        Ok(Plan::read(&self.module, &self.calls, function)?.into_stops())
+        Ok(self.plan(function, None)?.into_stops())
+    }
+
+    /// What the transform does to a function that is not imported, with its breakpoints and perhaps another stop point.
+    pub(super) fn plan(&self, function: u32, from: Option<SiteId>) -> Result<Plan<'a>, StopError> {
+        let body = self.module.body(function).expect("imported functions have no plan");
+        let extra = Extra { from, ..Extra::in_body(&self.breakpoints, body) };
+        Plan::read(&self.module, &self.calls, function, extra)
     }
 
     /// The stop point at which an imported function is called, if it may block.

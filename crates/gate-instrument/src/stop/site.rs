@@ -8,7 +8,8 @@ use super::operands::StackOf;
 use super::plan::Parked;
 use crate::accept::ValueType;
 
-/// A stop point: the offset of its instruction, in bytes from the start of the module.
+/// A stop point: the offset of its instruction, in bytes from the start of the module, and for a breakpoint [`SiteId::BEFORE`]
+/// besides.
 ///
 /// | Kind | Offset of |
 /// |---|---|
@@ -16,8 +17,30 @@ use crate::accept::ValueType;
 /// | [`SiteKind::Loop`] | the `loop` instruction |
 /// | [`SiteKind::Call`] | the `call` or `call_indirect` instruction |
 /// | [`SiteKind::Import`] | the import |
+/// | [`SiteKind::Breakpoint`] | any instruction that can be reached |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteId(pub u32);
+
+impl SiteId {
+    /// What is added to the offset of an instruction to name the stop point before it, rather than the one in it. Modules are
+    /// smaller.
+    pub const BEFORE: u32 = 1 << 31;
+
+    /// The stop point before the instruction at an offset less than [`SiteId::BEFORE`].
+    pub const fn before(offset: u32) -> Self {
+        Self(offset | Self::BEFORE)
+    }
+
+    /// The offset alone.
+    pub const fn offset(self) -> u32 {
+        self.0 & !Self::BEFORE
+    }
+
+    /// Whether this is before the instruction: that of a [`SiteKind::Breakpoint`].
+    pub const fn is_before(self) -> bool {
+        self.0 & Self::BEFORE != 0
+    }
+}
 
 /// What a program does at a stop point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +53,8 @@ pub enum SiteKind {
     Call,
     /// It is about to call a function of the host, which may have been called before but had no effect.
     Import,
+    /// It is about to run an instruction.
+    Breakpoint,
 }
 
 impl SiteKind {

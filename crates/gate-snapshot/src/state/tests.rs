@@ -199,7 +199,7 @@ const REFERENCES: &str = r#"
         (drop (ref.is_null (local.get $b)))))"#;
 
 fn config() -> Config<'static> {
-    Config { poll: Poll::Store, control_pages: 1, may_block: &|_, _| false }
+    Config { poll: Poll::Store, control_pages: 1, may_block: &|_, _| false, breakpoints: &[] }
 }
 
 #[test]

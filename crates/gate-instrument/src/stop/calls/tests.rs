@@ -14,7 +14,12 @@ fn check(functions: &str, expect: &[&str]) {
             {functions})"#
     );
     let wasm = wat::parse_str(text).unwrap();
-    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, field| field == "block" };
+    let config = Config {
+        poll: Poll::Atomic,
+        control_pages: 1,
+        may_block: &|_, field| field == "block",
+        breakpoints: &[],
+    };
     let program = Program::new(&wasm, &config).unwrap();
     let kinds = |function| -> String {
         let sites = program.sites(function).unwrap();
@@ -25,6 +30,7 @@ fn check(functions: &str, expect: &[&str]) {
                 SiteKind::Loop => 'l',
                 SiteKind::Call => 'c',
                 SiteKind::Import => 'i',
+                SiteKind::Breakpoint => 'b',
             })
             .collect()
     };
@@ -69,7 +75,7 @@ fn long_chains() {
         (1..length).map(|next| format!("(func $f{} (call $f{next}))", next - 1)).collect();
     functions.push_str(&format!("(func $f{} (call $f0))", length - 1));
     let wasm = wat::parse_str(format!("(module {functions})")).unwrap();
-    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false };
+    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false, breakpoints: &[] };
     let program = Program::new(&wasm, &config).unwrap();
     assert_eq!(program.sites(0).unwrap().len(), 2);
     assert_eq!(program.sites(length - 1).unwrap().len(), 2);

@@ -13,7 +13,7 @@ fn check(body: &str, expect: &[(SiteKind, &[u32])]) {
             (func $stops (loop)))"
     );
     let wasm = wat::parse_str(text).unwrap();
-    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false };
+    let config = Config { poll: Poll::Atomic, control_pages: 1, may_block: &|_, _| false, breakpoints: &[] };
     let program = Program::new(&wasm, &config).unwrap();
     let sites = program.sites(0).unwrap();
     let found: Vec<_> = sites.iter().map(|site| (site.kind, &site.live[..])).collect();

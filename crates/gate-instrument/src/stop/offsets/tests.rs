@@ -88,7 +88,7 @@ fn instructions() {
     )
     .unwrap();
     for poll in [Poll::Atomic, Poll::Store, Poll::Countdown] {
-        let config = Config { poll, control_pages: 1, may_block: &|_, _| true };
+        let config = Config { poll, control_pages: 1, may_block: &|_, _| true, breakpoints: &[] };
         let stoppable = Program::new(&wasm, &config).unwrap().instrument().unwrap();
         let mut originals = operators(&wasm);
         let matters = |operator: &Operator<'_>| {

@@ -50,7 +50,7 @@ fn engine() -> Engine {
 
 /// The configuration that programs are transformed with here.
 pub(super) fn config(poll: Poll) -> Config<'static> {
-    Config { poll, control_pages: 4, may_block: &|_, field| may_block(field) }
+    Config { poll, control_pages: 4, may_block: &|_, field| may_block(field), breakpoints: &[] }
 }
 
 /// Whether an imported function may block.
