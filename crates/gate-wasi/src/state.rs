@@ -135,6 +135,15 @@ impl Wasi {
         Ok(out)
     }
 
+    /// How many bytes [`Wasi::save_to`] would write now.
+    ///
+    /// # Errors
+    /// [`SaveError::Fs`] when there are too many files for one image.
+    pub fn saved_bytes(&self) -> Result<u64, SaveError> {
+        let image = self.fs.image_bytes().map_err(|source| SaveError::Fs { source })?;
+        Ok(self.head(CpuTimes::default()).len() as u64 + image)
+    }
+
     /// Writes the state from its first byte to its last, and returns its length in bytes. Contents of files are written from
     /// where they are. The program may go on afterwards.
     ///

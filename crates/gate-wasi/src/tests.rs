@@ -4,6 +4,7 @@ mod descriptors;
 mod directories;
 mod files;
 pub(crate) mod fixture;
+mod interruption;
 mod paths;
 mod polling;
 mod random;

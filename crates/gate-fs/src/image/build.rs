@@ -214,6 +214,15 @@ impl Fs {
         })
     }
 
+    /// How many bytes [`Fs::write_image`] would write now.
+    ///
+    /// # Errors
+    /// [`BuildError::TooMany`].
+    pub fn image_bytes(&self) -> Result<u64, BuildError> {
+        let (table, table_at) = self.table();
+        Ok(table_at + table.encode().ok_or(BuildError::TooMany)?.len() as u64)
+    }
+
     /// Contents of files in the order of their inodes.
     fn contents(&self) -> impl Iterator<Item = &Content> {
         self.slots.iter().flatten().filter_map(|inode| match &inode.body {

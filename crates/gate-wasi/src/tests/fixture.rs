@@ -1,13 +1,13 @@
 //! A program to make calls: memory, a file system, and a host whose clocks, streams and randomness are made up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{IoSlice, IoSliceMut};
 use std::time::Duration;
 
 use gate_abi::errno::Errno;
 use gate_abi::host::{Clock, Host, Interest, Readiness, Stop, Stream, StreamError, StreamKind};
 use gate_abi::import::WasiFunction;
-use gate_fs::{Fs, Limits};
+use gate_fs::{Backing, Fs, Limits};
 
 use crate::Wasi;
 use crate::rights::{ALL, Rights};
@@ -21,6 +21,9 @@ pub(crate) const OTHER: u32 = 0x2000;
 pub(crate) const BUF: u32 = 0x4000;
 pub(crate) const IOVS: u32 = 0x8000;
 pub(crate) const OUT: u32 = 0xc000;
+
+/// What a program's file system may hold.
+pub(crate) const LIMITS: Limits = Limits { bytes: 1 << 20, inodes: 100, file_bytes: 1 << 24 };
 
 /// A pointer behind the end of memory.
 pub(crate) const BAD: u32 = 0x10000;
@@ -45,6 +48,9 @@ pub(crate) struct FakeHost {
     pub(crate) wakes_after: Duration,
     /// After that many waits, input is ready.
     pub(crate) ready_after: Option<usize>,
+    /// Which of the operations that can be interrupted are, counted from 0; and how many there were.
+    pub(crate) interrupts: BTreeSet<usize>,
+    pub(crate) interruptible: usize,
 }
 
 impl Default for FakeHost {
@@ -63,7 +69,30 @@ impl Default for FakeHost {
             waits: Vec::new(),
             wakes_after: Duration::MAX,
             ready_after: None,
+            interrupts: BTreeSet::new(),
+            interruptible: 0,
         }
+    }
+}
+
+impl FakeHost {
+    /// Whether the present operation is interrupted.
+    fn is_interrupted(&mut self) -> bool {
+        self.interruptible += 1;
+        self.interrupted || self.interrupts.contains(&(self.interruptible - 1))
+    }
+
+    /// Lets time pass in which the program waits.
+    fn pass(&mut self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.realtime = self.realtime.saturating_add(nanos);
+        self.monotonic = self.monotonic.saturating_add(nanos);
+    }
+
+    /// Becomes another host: its clocks are elsewhere, but that of the wall, which is the same for all.
+    pub(crate) fn moved(&mut self) {
+        self.monotonic = self.monotonic.wrapping_mul(7) % 1_000_000_000;
+        self.cpu = 3;
     }
 }
 
@@ -87,7 +116,7 @@ impl Host for FakeHost {
 
     fn read(&mut self, stream: Stream, bufs: &mut [IoSliceMut<'_>]) -> Result<usize, StreamError> {
         assert_eq!(stream, Stream::Stdin);
-        if self.interrupted {
+        if self.is_interrupted() {
             return Err(StreamError::Stop(Stop::Interrupted));
         }
         let mut done = 0;
@@ -101,7 +130,7 @@ impl Host for FakeHost {
 
     fn write(&mut self, stream: Stream, bufs: &[IoSlice<'_>]) -> Result<usize, StreamError> {
         assert_ne!(stream, Stream::Stdin);
-        if self.interrupted {
+        if self.is_interrupted() {
             return Err(StreamError::Stop(Stop::Interrupted));
         }
         if self.hangup {
@@ -113,7 +142,12 @@ impl Host for FakeHost {
     }
 
     fn wait(&mut self, interests: &[Interest], timeout: Option<Duration>) -> Result<Vec<Readiness>, Stop> {
-        if self.interrupted {
+        let slept = timeout.unwrap_or(self.wakes_after).min(self.wakes_after);
+        if self.is_interrupted() {
+            // In the middle of it, if it would have lasted for some time.
+            if timeout.is_some() && !interests.iter().any(|interest| interest.write || self.input_ready) {
+                self.pass(slept / 2);
+            }
             return Err(Stop::Interrupted);
         }
         assert!(self.waits.len() < 10_000, "the program would wait for ever");
@@ -121,12 +155,10 @@ impl Host for FakeHost {
         if self.ready_after.is_some_and(|after| self.waits.len() >= after) {
             self.input_ready = true;
         }
-        let ready = |interest: &Interest| interest.write || self.input_ready;
+        let input_ready = self.input_ready;
+        let ready = |interest: &Interest| interest.write || input_ready;
         if !interests.iter().any(ready) {
-            let slept = timeout.unwrap_or(self.wakes_after).min(self.wakes_after);
-            let slept = u64::try_from(slept.as_nanos()).unwrap_or(u64::MAX);
-            self.realtime = self.realtime.saturating_add(slept);
-            self.monotonic = self.monotonic.saturating_add(slept);
+            self.pass(slept);
         }
         let bytes = self.input.len() as u64;
         let one = |interest: &Interest| Readiness {
@@ -153,7 +185,7 @@ pub(crate) struct Program {
 impl Program {
     /// With `/` preopened as [`ROOT`], which holds `file` ("contents"), `dir/inner`, `link -> file`.
     pub(crate) fn new() -> Self {
-        let mut fs = Fs::new(Limits { bytes: 1 << 20, inodes: 100, file_bytes: 1 << 24 });
+        let mut fs = Fs::new(LIMITS);
         let root = fs.add_preopen("/", 1).unwrap();
         fs.create_dir(root, "dir", 1).unwrap();
         fs.create_dir(root, "dir/inner", 1).unwrap();
@@ -167,6 +199,16 @@ impl Program {
         let (path, len) = program.text(PATH, "link");
         assert_eq!(program.call("path_symlink", &[to, to_len, ROOT.into(), path, len]), Errno::Success);
         program
+    }
+
+    /// Stops the program, and continues it on another host. Returns what was kept.
+    pub(crate) fn restart(&mut self) -> Vec<u8> {
+        let saved = self.wasi.save(&mut self.host).unwrap();
+        let monotonic_time = self.wasi.monotonic_time(&mut self.host).unwrap();
+        self.host.moved();
+        let backing = Backing::new(saved.clone());
+        self.wasi = Wasi::restore(&backing, LIMITS, monotonic_time, &mut self.host).unwrap();
+        saved
     }
 
     /// Calls a function by name.

@@ -13,8 +13,8 @@ use crate::rights::ALL;
 /// Where subscriptions are put.
 const SUBS: u32 = 0x100;
 
-#[derive(Clone, Copy)]
-enum Sub {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sub {
     Clock { id: u32, timeout: u64, absolute: bool },
     Fd { fd: u32, write: bool },
 }
@@ -26,9 +26,10 @@ const CLOCK: u8 = 0;
 const READ: u8 = 1;
 const WRITE: u8 = 2;
 
-fn put(p: &mut Program, subs: &[Sub]) {
+/// Puts subscriptions at `at`.
+pub(super) fn put(p: &mut Program, at: u32, subs: &[Sub]) {
     for (i, sub) in subs.iter().enumerate() {
-        let at = SUBS as usize + i * 48;
+        let at = at as usize + i * 48;
         let bytes = &mut p.memory[at..at + 48];
         bytes.fill(0);
         bytes[0..8].copy_from_slice(&(i as u64 + 1).to_le_bytes());
@@ -47,7 +48,7 @@ fn put(p: &mut Program, subs: &[Sub]) {
 }
 
 fn poll(p: &mut Program, subs: &[Sub]) -> Vec<Event> {
-    put(p, subs);
+    put(p, SUBS, subs);
     let count = subs.len() as u64;
     p.check("poll_oneoff", &[SUBS.into(), BUF.into(), count, OUT.into()], Success);
     (0..p.u32_at(OUT))
@@ -74,12 +75,12 @@ fn poll_oneoff() {
     p.check("poll_oneoff", &[u64::from(BAD) - 47, BUF.into(), 1, OUT.into()], Fault);
     p.check("poll_oneoff", &[SUBS.into(), u64::from(BAD) - 31, 1, OUT.into()], Fault);
     p.check("poll_oneoff", &[SUBS.into(), BUF.into(), 1, u64::from(BAD)], Fault);
-    put(&mut p, &[STDIN]);
+    put(&mut p, SUBS, &[STDIN]);
     p.memory[SUBS as usize + 8] = 3;
     p.check("poll_oneoff", &[SUBS.into(), BUF.into(), 1, OUT.into()], Inval);
     assert!(p.host.waits.is_empty());
     // Events may lie where the subscriptions were.
-    put(&mut p, &[after(5), after(5)]);
+    put(&mut p, SUBS, &[after(5), after(5)]);
     p.check("poll_oneoff", &[SUBS.into(), SUBS.into(), 2, OUT.into()], Success);
     assert_eq!((p.u32_at(OUT), p.u64_at(SUBS), p.u64_at(SUBS + 32)), (2, 1, 2));
 }
@@ -101,7 +102,7 @@ fn every_clock_can_be_waited_for() {
     let none = poll(&mut p, &[Sub::Clock { id: 4, timeout: 9, absolute: false }, after(9)]);
     assert_eq!(none, [(1, Inval.number(), CLOCK, 0, 0)]);
     assert_eq!(p.host.monotonic, 5_000, "an error does not wait");
-    put(&mut p, &[after(9)]);
+    put(&mut p, SUBS, &[after(9)]);
     p.memory[SUBS as usize + 40] = 2;
     p.check("poll_oneoff", &[SUBS.into(), BUF.into(), 1, OUT.into()], Success);
     assert_eq!(p.u16_at(BUF + 8), Inval.number());
@@ -185,7 +186,7 @@ fn what_is_wrong_with_a_subscription_is_an_event() {
 #[test]
 fn an_interrupted_wait_has_no_effect() {
     let mut p = Program::new();
-    put(&mut p, &[after(100)]);
+    put(&mut p, SUBS, &[after(100)]);
     p.host.interrupted = true;
     let before = p.memory.clone();
     let args = [SUBS.into(), BUF.into(), 1, OUT.into()];

@@ -1,6 +1,6 @@
 //! Calls at random: whatever arguments and memory are, nothing panics, and the file system stays sound.
 
-use gate_abi::errno::Errno::{BadF, Fault, Success};
+use gate_abi::errno::Errno::{self, BadF, Fault, Success};
 use gate_abi::host::Stop;
 use proptest::prelude::*;
 
@@ -88,34 +88,45 @@ fn meaningful(function: &Function, choices: &[u8]) -> Vec<u64> {
     function.params.iter().zip(choices).map(arg).collect()
 }
 
-/// Which functions succeeded at least once in `steps`, which are numbers of functions with choices.
-fn run(p: &mut Program, steps: &[(usize, Vec<u8>)]) -> Vec<&'static str> {
-    let mut succeeded = Vec::new();
-    // Something to work with, until it is closed.
+/// The number of a function, with choices.
+type Step = (usize, Vec<u8>);
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..FUNCTIONS.len(), prop::collection::vec(any::<u8>(), 9))
+}
+
+/// Gives a program something to work with, until it is closed, and names for it.
+fn prepare(p: &mut Program) {
     for path in ["file", "new"] {
         p.create(path);
     }
     for (at, path) in (0..).map(|i| PATH + i * PATH_STRIDE).zip(PATHS) {
         p.text(at, path);
     }
-    for (index, choices) in steps {
-        let function = &FUNCTIONS[*index];
-        p.iovs(&[(BUF, 4000), (BUF + 50, 70), (OUT, 3)]);
-        let args = meaningful(function, choices);
-        if p.wasi.call(function.function, &mut p.memory, &mut p.host, &args) == Ok(Success) {
-            succeeded.push(function.name);
-        }
-        assert_eq!(p.wasi.fs().used_bytes(), p.wasi.fs().count_used(), "{}{args:x?}", function.name);
-        assert!(p.wasi.fs().used_bytes() <= p.wasi.fs().limits().bytes);
-    }
-    succeeded
+}
+
+fn make(p: &mut Program, (index, choices): &Step) -> Result<Errno, Stop> {
+    let function = &FUNCTIONS[*index];
+    p.iovs(&[(BUF, 4000), (BUF + 50, 70), (OUT, 3)]);
+    let args = meaningful(function, choices);
+    let result = p.wasi.call(function.function, &mut p.memory, &mut p.host, &args);
+    assert_eq!(p.wasi.fs().used_bytes(), p.wasi.fs().count_used(), "{}{args:x?}", function.name);
+    assert!(p.wasi.fs().used_bytes() <= p.wasi.fs().limits().bytes);
+    result
+}
+
+/// Which functions succeeded at least once in `steps`.
+fn run(p: &mut Program, steps: &[Step]) -> Vec<&'static str> {
+    prepare(p);
+    let succeeded = steps.iter().filter(|step| make(p, step) == Ok(Success));
+    succeeded.map(|(index, _)| FUNCTIONS[*index].name).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn meaningful_calls_leave_no_trace_when_undone(
-        steps in prop::collection::vec((0..FUNCTIONS.len(), prop::collection::vec(any::<u8>(), 9)), 1..200),
+        steps in prop::collection::vec(step(), 1..200),
     ) {
         let mut p = Program::new();
         run(&mut p, &steps);
@@ -130,6 +141,33 @@ proptest! {
         let mut collected = fs;
         collected.release_unused();
         prop_assert_eq!((collected.used_bytes(), collected.used_inodes()), (bytes, inodes));
+    }
+
+    #[test]
+    fn a_program_does_not_notice_that_it_was_stopped(
+        steps in prop::collection::vec((step(), prop::bool::weighted(0.2)), 1..120),
+    ) {
+        let (mut p, mut twin) = (Program::new(), Program::new());
+        for program in [&mut p, &mut twin] {
+            // The host tires of waiting.
+            (program.host.ready_after, program.host.input_ready) = (Some(1), false);
+            program.host.input.extend(0..200);
+            prepare(program);
+        }
+        for (step, stop) in &steps {
+            if *stop {
+                let saved = p.restart();
+                prop_assert!(saved == twin.wasi.save(&mut twin.host).unwrap(), "equal programs, other bytes");
+            }
+            let expect = make(&mut twin, step);
+            prop_assert_eq!(make(&mut p, step), expect, "{}{:?}", FUNCTIONS[step.0].name, &step.1);
+            prop_assert!(p.memory == twin.memory, "{}{:?}", FUNCTIONS[step.0].name, &step.1);
+        }
+        prop_assert_eq!(&p.host.output, &twin.host.output);
+        prop_assert_eq!(&p.host.input, &twin.host.input);
+        prop_assert_eq!(p.wasi.describe(), twin.wasi.describe());
+        p.restart();
+        prop_assert!(p.wasi.save(&mut p.host).unwrap() == twin.wasi.save(&mut twin.host).unwrap());
     }
 
     #[test]
@@ -157,8 +195,7 @@ fn meaningful_calls_succeed() {
     use proptest::strategy::ValueTree as _;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
-    let steps =
-        prop::collection::vec((0..FUNCTIONS.len(), prop::collection::vec(any::<u8>(), 9)), 100_000..=100_000);
+    let steps = prop::collection::vec(step(), 100_000..=100_000);
     let steps = steps.new_tree(&mut runner).unwrap().current();
     let mut succeeded = std::collections::BTreeSet::new();
     for steps in steps.chunks(100) {
