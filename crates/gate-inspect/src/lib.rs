@@ -4,4 +4,6 @@
 //! their number, and so is work, for which there are budgets where a format lets few bytes ask for much.
 #![forbid(unsafe_code)]
 
-pub mod symbols;
+mod symbols;
+
+pub use self::symbols::{LineCode, SourceLine, Symbols};

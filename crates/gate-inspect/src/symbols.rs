@@ -8,6 +8,8 @@ mod dwarf;
 mod module;
 mod path;
 
+use std::collections::BTreeMap;
+
 use self::dwarf::Dwarf;
 use self::module::Module;
 
@@ -64,9 +66,9 @@ impl<'a> Symbols<'a> {
         self.module.function_name(function).map(demangle::demangled)
     }
 
-    /// The name of a parameter or local of a function, from the name section.
-    pub fn local_name(&self, function: u32, local: u32) -> Option<&'a str> {
-        self.module.local_name(function, local)
+    /// The names of a function's parameters and locals, from the name section, by index.
+    pub fn local_names(&self, function: u32) -> BTreeMap<u32, &'a str> {
+        self.module.local_names(function)
     }
 
     /// The name of a global, from the name section, otherwise of its first export.
@@ -90,11 +92,14 @@ impl<'a> Symbols<'a> {
         self.module.functions_named(name)
     }
 
-    /// The source lines of some instructions, given by their offsets in the module: for each its calls that were inlined there,
-    /// innermost first. None for an instruction whose line is not known.
-    ///
-    /// Asking for many at once costs hardly more than asking for one: the debug information is read once.
-    pub fn lines(&self, offsets: &[u32]) -> Vec<Vec<SourceLine>> {
+    /// The source lines of an instruction, given by its offset in the module: innermost first, if functions were inlined there.
+    /// None if its line is not known.
+    pub fn lines(&self, offset: u32) -> Vec<SourceLine> {
+        self.lines_of(&[offset]).pop().unwrap_or_default()
+    }
+
+    /// Like [`Symbols::lines`], of many instructions, which costs hardly more than of one: the debug information is read once.
+    pub fn lines_of(&self, offsets: &[u32]) -> Vec<Vec<SourceLine>> {
         let Some(dwarf) = &self.dwarf else { return vec![Vec::new(); offsets.len()] };
         let start = self.module.code_start();
         let address = |offset: &u32| u64::from(*offset).checked_sub(start);

@@ -1,11 +1,11 @@
 //! What of a module has names, and where its code is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 use wasmparser::{
-    BinaryReader, ExternalKind, FunctionBody, IndirectNameMap, KnownCustom, Name, NameMap, Parser, Payload,
-    TypeRef,
+    BinaryReader, ExternalKind, FunctionBody, KnownCustom, Name, NameMap, Parser, Payload, TypeRef,
 };
 
 use super::demangle;
@@ -28,7 +28,8 @@ pub(super) struct Module<'a> {
     code_start: u64,
     function_names: Vec<(u32, &'a str)>,
     global_names: Vec<(u32, &'a str)>,
-    local_names: Option<IndirectNameMap<'a>>,
+    /// Of functions whose parameters and locals have names.
+    local_names: Vec<(u32, NameMap<'a>)>,
     debug: Vec<(&'a str, &'a [u8])>,
 }
 
@@ -117,13 +118,17 @@ impl<'a> Module<'a> {
     fn note_names(&mut self, subsection: Name<'a>) {
         match subsection {
             Name::Function(names) => {
-                self.function_names = named(names, self.imports.len() + self.bodies.len());
+                self.function_names = named(names, self.functions());
             }
             Name::Global(names) => {
                 let globals = self.imported_globals.saturating_add(self.globals);
                 self.global_names = named(names, usize::try_from(globals).unwrap_or(usize::MAX));
             }
-            Name::Local(names) => self.local_names = Some(names),
+            Name::Local(names) => {
+                let functions = names.into_iter().map_while(Result::ok).take(self.functions());
+                self.local_names = functions.map(|naming| (naming.index, naming.names)).collect();
+                self.local_names.sort_by_key(|(function, _)| *function);
+            }
             _ => {}
         }
     }
@@ -154,15 +159,11 @@ impl<'a> Module<'a> {
         find(&self.global_names, global).or_else(|| find(&self.exported_globals, global))
     }
 
-    pub(super) fn local_name(&self, function: u32, local: u32) -> Option<&'a str> {
-        for naming in self.local_names.clone()? {
-            let naming = naming.ok()?;
-            if naming.index == function {
-                let mut names = naming.names.into_iter().map_while(Result::ok);
-                return names.find(|naming| naming.index == local).map(|naming| naming.name);
-            }
-        }
-        None
+    pub(super) fn local_names(&self, function: u32) -> BTreeMap<u32, &'a str> {
+        let position = self.local_names.partition_point(|(known, _)| *known < function);
+        let names = self.local_names.get(position).filter(|(known, _)| *known == function);
+        let names = names.into_iter().flat_map(|(_, names)| names.clone()).map_while(Result::ok);
+        names.map(|naming| (naming.index, naming.name)).collect()
     }
 
     pub(super) fn functions_named(&self, name: &str) -> Vec<u32> {

@@ -1,7 +1,7 @@
 //! Paths of source files, as compilers write them.
 
 /// The longest path that is made, in bytes.
-const MAX_BYTES: usize = 4_096;
+const MAX_BYTES: usize = 1_024;
 
 /// Appends `part` to `path`, or replaces it if that stands for itself.
 pub(super) fn join(path: &mut String, part: &str) {

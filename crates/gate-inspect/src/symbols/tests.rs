@@ -23,7 +23,7 @@ fn check_lines(address: u32, expect: &[(&str, u32, u32)]) {
             column: *column,
         };
         let expect: Vec<_> = expect.iter().map(line).collect();
-        assert_eq!(symbols.lines(&[offset(wasm, address)]), [expect]);
+        assert_eq!(symbols.lines(offset(wasm, address)), expect);
     }
 }
 
@@ -51,7 +51,7 @@ fn what_has_no_line_has_none() {
         check_lines(address, &[]);
     }
     for wasm in MODULES {
-        assert_eq!(Symbols::read(wasm).lines(&[0, 8, u32::MAX]), vec![Vec::new(); 3]);
+        assert_eq!(Symbols::read(wasm).lines_of(&[0, 8, u32::MAX]), vec![Vec::new(); 3]);
     }
 }
 
@@ -60,9 +60,9 @@ fn many_are_found_at_once() {
     for wasm in MODULES {
         let symbols = Symbols::read(wasm);
         let all: Vec<u32> = (0..u32::try_from(wasm.len()).unwrap()).rev().collect();
-        let lines = symbols.lines(&all);
+        let lines = symbols.lines_of(&all);
         for (offset, found) in all.iter().zip(&lines) {
-            assert_eq!(&symbols.lines(&[*offset])[0], found, "{offset:#x}");
+            assert_eq!(&symbols.lines(*offset), found, "{offset:#x}");
         }
         assert!(lines.iter().filter(|lines| !lines.is_empty()).count() > 150);
     }
@@ -134,15 +134,13 @@ fn names_come_from_where_there_are_some() {
     assert_eq!(names, [Some("fd_write"), Some("core::fmt::write"), Some("plain"), None, None]);
     assert_eq!(symbols.functions_named("core::fmt::write"), [1]);
     assert_eq!(symbols.functions_named("also"), [2]);
-    assert_eq!(symbols.local_name(1, 0), Some("self"));
-    assert_eq!(symbols.local_name(1, 1), None);
-    assert_eq!(symbols.local_name(1, 2), Some("rest"));
-    assert_eq!(symbols.local_name(2, 0), None);
+    assert_eq!(symbols.local_names(1).into_iter().collect::<Vec<_>>(), [(0, "self"), (2, "rest")]);
+    assert!(symbols.local_names(2).is_empty());
     assert_eq!(symbols.global_name(0), Some("counter"));
     assert_eq!(symbols.global_name(1), Some("limit"));
     assert_eq!(symbols.global_name(2), None);
     assert!(!symbols.has_lines());
-    assert_eq!(symbols.lines(&[1, 2]), vec![Vec::new(); 2]);
+    assert_eq!(symbols.lines_of(&[1, 2]), vec![Vec::new(); 2]);
     assert_eq!(symbols.line_code("main.c", 1), None);
     assert_eq!(symbols.first_instruction(0), None);
 }
@@ -153,7 +151,7 @@ fn no_module_has_no_names() {
         let symbols = Symbols::read(bytes);
         assert_eq!(symbols.function_name(0), None);
         assert_eq!(symbols.function_at(0), None);
-        assert_eq!(symbols.lines(&[0]), [Vec::new()]);
+        assert_eq!(symbols.lines_of(&[0]), [Vec::new()]);
     }
 }
 
@@ -161,7 +159,7 @@ fn no_module_has_no_names() {
 fn exercise(wasm: &[u8]) {
     let symbols = Symbols::read(wasm);
     let all: Vec<u32> = (0..u32::try_from(wasm.len()).unwrap()).step_by(7).collect();
-    let lines = symbols.lines(&all);
+    let lines = symbols.lines_of(&all);
     assert_eq!(lines.len(), all.len());
     for file in ["lines.c", "c", ""] {
         let code = symbols.line_code(file, 3);
@@ -171,7 +169,7 @@ fn exercise(wasm: &[u8]) {
     }
     for function in 0..5 {
         symbols.function_name(function);
-        symbols.local_name(function, 1);
+        symbols.local_names(function);
         symbols.first_instruction(function);
     }
     symbols.functions_named("divide");
