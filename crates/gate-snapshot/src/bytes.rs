@@ -169,7 +169,12 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, exceptions: NONE }
+        Self::with_exceptions(bytes, 0)
+    }
+
+    /// When exceptions are known from elsewhere.
+    pub(crate) fn with_exceptions(bytes: &'a [u8], exceptions: u32) -> Self {
+        Self { bytes, at: 0, exceptions }
     }
 
     /// The offset of what is read next.
@@ -191,7 +196,7 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[at..self.at])
     }
 
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
         let bytes = self.take(what, N as u64)?;
         Ok(bytes.try_into().expect("so many bytes were taken"))
     }
@@ -293,6 +298,13 @@ impl<'a> Reader<'a> {
             reader.exceptions += 1;
             Ok(Exception { tag, values })
         })
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.at..];
+        self.at = self.bytes.len();
+        rest
     }
 
     /// Nothing is left.
