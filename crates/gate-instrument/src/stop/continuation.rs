@@ -181,11 +181,12 @@ fn call_next(emitter: &mut Emitter<'_, '_>, module: &Module<'_>, stop: &Stop, ta
     };
     let type_index = emitter.linker.ty(FunctionType { params: Vec::new(), results });
     let control = emitter.context.control;
-    emitter.note(stop.op);
     emitter.add(&Instruction::I32Const(0));
     emitter.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
     // The slot is the second half of the trailer.
     emitter.add(&Instruction::I32Load(control.at(control.frames - TRAILER / 2)));
+    // It is this that is going on while the next frame is.
+    emitter.note(stop.op);
     emitter.add(&Instruction::CallIndirect { type_index, table_index: table });
 }
 
