@@ -14,8 +14,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
-    Continued, Format, Given, Launch, RefusalKind, Report, Sealed, Statistics, Stops, Suspended, Tier,
-    Undone, Usage, Verdict,
+    Continued, Format, Given, Launch, Outcome, RefusalKind, Report, Sealed, Statistics, Stops, Suspended,
+    Tier, Undone, Usage, Verdict,
 };
 
 use crate::better::Better;
@@ -150,7 +150,10 @@ impl Lives<'_> {
     fn until_the_end(&mut self, mut suspended: Option<Suspended>) -> Result<Report, Failure> {
         let mut artifact = self.first_artifact()?;
         loop {
-            let report = self.one(&artifact, suspended.take())?;
+            let mut report = self.one(&artifact, suspended.take())?;
+            if let Verdict::Ended { outcome: Outcome::Trapped { frames, .. }, .. } = &mut report.verdict {
+                self.workshop.symbolize(&self.module, &artifact, frames)?;
+            }
             let quit = self.workshop.signals.stopped();
             // Made by another build that has the same fingerprint: should not happen, and costs one compilation.
             if matches!(report.verdict, Verdict::Refused { kind: RefusalKind::Artifact, .. })

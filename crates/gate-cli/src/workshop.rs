@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gate_runtime::{
-    Compiled, Container, ContainerError, Continued, Format, Given, JobLimits, Launch, Readiness, RefusalKind,
-    Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Watch,
+    Compiled, Container, ContainerError, Continued, Format, Frame, Given, JobLimits, Launch, Readiness,
+    RefusalKind, Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Watch,
 };
 use gate_store::{Cache, Key, Lookup, Miss};
 
@@ -192,6 +192,30 @@ impl Workshop<'_> {
                 Ok(Err(Undone::Refused { kind: RefusalKind::Damaged, message: error.to_string() }))
             }
         }
+    }
+
+    /// Finds out names and source lines of a backtrace, as far as there are any.
+    pub(crate) fn symbolize(
+        &mut self,
+        module: &Module,
+        artifact: &Sealed,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), Failure> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let limits = compile_limits(self.options);
+        let found = self.with_progress("looking for source lines", |container, watch| {
+            gate_runtime::symbolize(container, module.file.as_fd(), artifact, frames, &limits, watch)
+        })?;
+        match found {
+            Ok(found) => *frames = found,
+            Err(undone) => {
+                let failure = self.doing("looking for source lines").failure(undone, self.signals);
+                self.warn(&failure.message);
+            }
+        }
+        Ok(())
     }
 
     /// Runs a program until it ends or stops.
