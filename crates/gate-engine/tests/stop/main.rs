@@ -1,0 +1,9 @@
+//! Programs that are stopped do what they do without, whatever engine they continue on.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod hostile;
+mod latency;
+mod machine;
+mod phases;
+mod programs;
+mod traps;
