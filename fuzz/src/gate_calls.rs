@@ -26,28 +26,22 @@ type Answer = std::result::Result<Option<u32>, Stop>;
 /// [`run`], which tells `done` of each call and what it answered.
 fn make_calls(data: &[u8], mut done: impl FnMut(&Call, &Answer)) {
     let mut u = Unstructured::new(data);
-    let Ok((resolution, saved)) = u.arbitrary::<(u32, u16)>() else { return };
-    let start = || Program::start(Duration::from_nanos(resolution.into()), saved.into());
+    let Ok((resolution, time)) = u.arbitrary::<(u32, u16)>() else { return };
+    let start = || Program::start(Duration::from_nanos(resolution.into()), time.into());
     let mut program = start();
     // As soon as a call goes on in spite of an interruption, what it did is another thing.
     let mut twin = Some(start());
     let functions: Vec<Function> = Function::all().collect();
-    let mut number = 0;
     while let Ok(call) = Call::arbitrary(&mut u, &functions) {
         if u.is_empty() {
             break;
         }
-        number += 1;
-        let (result, same) = program.call(number, &call, true);
-        if !same {
+        let (result, came) = program.call(&call, Disturbance::Interruption);
+        if came == Disturbance::Interruption {
             twin = None;
         }
         if let Some(twin) = &mut twin {
-            assert_eq!(
-                result,
-                twin.call(number, &call, false).0,
-                "{call:?}: an interruption makes a difference"
-            );
+            assert_eq!(result, twin.call(&call, came).0, "{call:?}: an interruption makes a difference");
         }
         done(&call, &result);
     }
@@ -87,34 +81,62 @@ impl Call {
     }
 }
 
+/// What happens to a program in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disturbance {
+    /// It is interrupted, if the plan says so. If the call has had an effect by then, it ends early.
+    Interruption,
+    /// It is stopped and continued before it makes the call: what it notices of that is nothing of the call's.
+    Restart,
+    /// Nothing.
+    Nothing,
+}
+
 struct Program {
     calls: Calls,
     host: ScriptedHost,
     memory: Vec<u8>,
+    resolution: Duration,
 }
 
 impl Program {
-    fn start(resolution: Duration, saved: u64) -> Self {
+    fn start(resolution: Duration, time: u64) -> Self {
         let mut host = ScriptedHost::new();
-        let calls = Calls::start(resolution, saved, &mut host).expect("its clock works");
-        Self { calls, host, memory: memory::fresh() }
+        let calls = Calls::start(resolution, time, &mut host).expect("its clock works");
+        Self { calls, host, memory: memory::fresh(), resolution }
     }
 
-    /// Makes a call until it is not interrupted. Tells also whether it did what it would have done undisturbed.
-    fn call(&mut self, number: u32, call: &Call, interrupt: bool) -> (Answer, bool) {
+    /// Stops the program, and continues it where its clock is another.
+    fn restart(&mut self) {
+        let time = self.calls.monotonic_time(&mut self.host);
+        let saved = self.calls.save();
+        self.host.again();
+        // Now and then the plan has it that clocks do not work.
+        let Ok(time) = time else { return };
+        self.calls = Calls::restore(&saved, self.resolution, time, &mut self.host).expect("it was saved");
+        assert_eq!(self.calls.save(), saved);
+    }
+
+    /// Makes a call until it is not interrupted. Tells also what has come of the disturbance: an interruption before the
+    /// call had an effect is a restart.
+    fn call(&mut self, call: &Call, disturbance: Disturbance) -> (Answer, Disturbance) {
         memory::poke(&mut self.memory, &call.pokes);
         let before = self.memory.clone();
         let transferred = self.host.transferred.clone();
-        self.host.begin(number, call.plan, interrupt);
+        self.host.begin(call.plan, disturbance == Disturbance::Interruption);
+        if disturbance == Disturbance::Restart {
+            self.restart();
+        }
         let mut result = self.dispatch(call);
-        let mut same = true;
+        let mut came = Disturbance::Nothing;
         if result == Err(Stop::Interrupted) {
             self.unchanged(call, &before, &transferred);
-            self.host.begin(number, call.plan, false);
+            self.restart();
             result = self.dispatch(call);
             assert_ne!(result, Err(Stop::Interrupted), "nobody interrupted");
-        } else {
-            same = !self.host.interrupted;
+            came = Disturbance::Restart;
+        } else if self.host.interrupted {
+            came = Disturbance::Interruption;
         }
         match &result {
             Ok(value) => assert_eq!(value.is_some(), call.function.signature().result.is_some()),
@@ -124,7 +146,7 @@ impl Program {
             Err(stop) => panic!("{call:?}: {stop:?}"),
         }
         memory::written_inside(&before, &self.memory, &regions(call, &before), call);
-        (result, same)
+        (result, came)
     }
 
     fn dispatch(&mut self, call: &Call) -> Answer {

@@ -1,8 +1,8 @@
 //! A host whose answers follow from numbers, for programs whose calls are fuzzed.
 //!
 //! Everything it answers in a call follows from the call's [`Plan`] and from how often it was asked since the call began;
-//! only what was transferred through its streams remains. A call that is interrupted and made again therefore finds
-//! the same world, and has to come to the same end as one that was never interrupted.
+//! only the time and what was transferred through its streams remain. A call that is interrupted and made
+//! [again](ScriptedHost::again) goes on in the same world, and has to come to the same end as one that was never interrupted.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) struct Transferred {
 }
 
 /// A host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ScriptedHost {
     pub(crate) transferred: Transferred,
     /// Whether a call was interrupted since it began.
@@ -57,6 +57,8 @@ pub(crate) struct ScriptedHost {
     plan: Plan,
     /// Nanoseconds since this host began to exist.
     now: u64,
+    /// What clocks other than that of the wall show more, in this life of the program.
+    life: u64,
     questions: u32,
     waits: u32,
 }
@@ -72,19 +74,26 @@ impl ScriptedHost {
             interrupt: None,
             plan,
             now: 1_000_000_000,
+            life: 0,
             questions: 0,
             waits: 0,
         }
     }
 
-    /// Begins call number `call`, or begins it again. With `interrupt` the plan's interruption happens.
-    pub(crate) fn begin(&mut self, call: u32, plan: Plan, interrupt: bool) {
+    /// Begins a call. With `interrupt` the plan's interruption happens.
+    pub(crate) fn begin(&mut self, plan: Plan, interrupt: bool) {
         // A call can ask more questions than the plan has numbers for, so that none of them stands for "never".
         self.interrupt = interrupt.then_some(plan.interrupt.into());
         self.plan = plan;
         // Every call has a time of its own, so that time stamps tell what it changed.
-        self.now = 1_000_000_000 + u64::from(call) * 1_000_000;
+        self.now += 1_000_000;
         (self.questions, self.waits, self.interrupted, self.failed) = (0, 0, false, false);
+    }
+
+    /// Begins a call again that was interrupted, after a stop in which the clocks of processes become others.
+    pub(crate) fn again(&mut self) {
+        self.life = self.life.wrapping_mul(0x9e37_79b9).wrapping_add(0x7f4a_7c15) % (1 << 40);
+        (self.interrupt, self.interrupted) = (None, false);
     }
 
     fn question(&mut self) -> u32 {
@@ -125,17 +134,17 @@ impl ScriptedHost {
 }
 
 impl Host for ScriptedHost {
-    fn clock(&mut self, clock: Clock, precise: bool) -> Result<u64, Stop> {
+    fn clock(&mut self, clock: Clock, _precise: bool) -> Result<u64, Stop> {
         self.question();
         if self.plan.trouble == 0xff {
             return Err(self.failure("read the clock"));
         }
-        let time = match clock {
+        // Coarse clocks do not lag behind here: whoever reads both sees when they were read, and a stop reads them.
+        Ok(match clock {
             Clock::Realtime => self.now << 10,
-            Clock::Monotonic => self.now,
-            Clock::ProcessCpu | Clock::ThreadCpu => self.now >> 4,
-        };
-        Ok(if precise { time } else { time & !0xffff })
+            Clock::Monotonic => self.now + self.life,
+            Clock::ProcessCpu | Clock::ThreadCpu => (self.now >> 4) + self.life,
+        })
     }
 
     fn clock_resolution(&mut self, _: Clock) -> u64 {
@@ -201,11 +210,11 @@ impl Host for ScriptedHost {
             .map(|interest| Readiness { ready: ready(interest), hangup: plan.trouble == 0xfc, bytes: 1 })
             .collect::<Vec<_>>();
         if found.iter().all(|found| !found.ready) {
-            // It may wake up too early; and nobody lives to see a wait of centuries end.
+            // It may wake up too early, and always does before a day is over; nobody lives to see a wait of centuries end.
             let asked =
                 timeout.map_or(1_000, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
             let early = plan.ready & 4 != 0 && !impatient;
-            self.now = self.now.saturating_add(if early { asked / 2 } else { asked }).min(1 << 62);
+            self.now += if early { asked / 2 } else { asked }.min(1 << 46);
             let forever = interests.is_empty() && (timeout.is_none() || self.waits > 100);
             if forever {
                 return Err(self.failure("wait for ever"));

@@ -14,6 +14,7 @@ mod host;
 mod memory;
 pub mod packets;
 pub mod wasi_pointers;
+pub mod wasi_state;
 pub mod wire;
 
 /// Takes any bytes, and panics when the code under test is wrong.
@@ -27,5 +28,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("gate_calls", gate_calls::run),
     ("packets", packets::run),
     ("wasi_pointers", wasi_pointers::run),
+    ("wasi_state", wasi_state::run),
     ("wire", wire::run),
 ];

@@ -1,5 +1,5 @@
 //! Calls of WASI functions: any function, with pointers, lengths, descriptors and paths that mean harm, in a program whose
-//! file system starts from an image.
+//! file system starts from an image, and which is stopped and restored whenever it is interrupted.
 
 use std::io::Cursor;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ use crate::host::{Plan, ScriptedHost};
 use crate::memory::{self, Region};
 
 /// Little more than what the image takes, so that the limits are reached.
-const LIMITS: Limits = Limits { bytes: 120_000, inodes: 16, file_bytes: 1 << 20 };
+pub(crate) const LIMITS: Limits = Limits { bytes: 120_000, inodes: 16, file_bytes: 1 << 20 };
 
 /// What the program is started with.
 const ARGUMENTS: [&str; 2] = ["program", "argument"];
@@ -35,21 +35,33 @@ pub fn run(data: &[u8]) {
 fn make_calls(data: &[u8], mut done: impl FnMut(&Call, &std::result::Result<Errno, Stop>)) {
     let mut u = Unstructured::new(data);
     let (mut program, mut twin) = (Program::start(), Program::start());
-    let mut number = 0;
     while let Ok(call) = Call::arbitrary(&mut u) {
         if u.is_empty() {
             break;
         }
-        number += 1;
-        let result = program.call(number, &call, true);
-        assert_eq!(result, twin.call(number, &call, false), "{call:?}: an interruption makes a difference");
+        let result = program.call(&call, true);
+        assert_eq!(result, twin.call(&call, false), "{call:?}: an interruption makes a difference");
         done(&call, &result);
     }
     assert!(program.memory == twin.memory, "an interruption makes a difference in memory");
     assert_eq!(program.host.transferred, twin.host.transferred);
-    let image = program.image();
-    assert!(image == twin.image(), "an interruption makes a difference in the file system");
+    let state = |program: &mut Program| program.wasi.save(&mut program.host).ok();
+    assert!(state(&mut program) == state(&mut twin), "an interruption makes a difference in the state");
     program.close_all();
+}
+
+/// The state of a program that has made the calls that `data` tells, as bytes.
+pub(crate) fn state_after(data: &[u8]) -> Vec<u8> {
+    let mut u = Unstructured::new(data);
+    let mut program = Program::start();
+    while let Ok(call) = Call::arbitrary(&mut u) {
+        if u.is_empty() {
+            break;
+        }
+        // Whatever it answers: it is what it leaves that matters.
+        let _answer = program.call(&call, true);
+    }
+    program.wasi.save(&mut ScriptedHost::new()).expect("its clocks work")
 }
 
 /// One call and what goes before it.
@@ -154,8 +166,8 @@ impl Program {
     fn start() -> Self {
         let fs = Fs::load(Backing::new(image()), LIMITS).expect("it was built");
         let mut host = ScriptedHost::new();
-        let wasi = Wasi::new(&ARGUMENTS[..], &ENVIRONMENT[..], fs, 0, &mut host)
-            .expect("these are few and short");
+        let wasi =
+            Wasi::new(&ARGUMENTS[..], &ENVIRONMENT[..], fs, 0, &mut host).expect("these are few and short");
         let mut program = Self { wasi, host, memory: memory::fresh() };
         // Something to work with, until it is closed: 5 and 6.
         for number in [memory::FILE, memory::NEW] {
@@ -173,15 +185,15 @@ impl Program {
     }
 
     /// Makes a call until it is not interrupted.
-    fn call(&mut self, number: u32, call: &Call, interrupt: bool) -> std::result::Result<Errno, Stop> {
+    fn call(&mut self, call: &Call, interrupt: bool) -> std::result::Result<Errno, Stop> {
         memory::poke(&mut self.memory, &call.pokes);
         let before = Snapshot::take(self);
-        self.host.begin(number, call.plan, interrupt);
+        self.host.begin(call.plan, interrupt);
         let mut result = self.dispatch(call);
         assert_eq!(result == Err(Stop::Interrupted), self.host.interrupted, "{call:?}: {result:?}");
         if self.host.interrupted {
             before.compare(self, call);
-            self.host.begin(number, call.plan, false);
+            self.restart();
             result = self.dispatch(call);
         }
         let fs = self.wasi.fs();
@@ -197,6 +209,16 @@ impl Program {
             Err(Stop::Trap(_) | Stop::Interrupted) => panic!("{call:?}: {result:?}"),
         }
         result
+    }
+
+    /// Stops the program, and continues it where its clocks are others.
+    fn restart(&mut self) {
+        // Now and then the plan has it that clocks do not work.
+        let saved = self.wasi.save(&mut self.host);
+        let time = self.wasi.monotonic_time(&mut self.host);
+        self.host.again();
+        let (Ok(saved), Ok(time)) = (saved, time) else { return };
+        self.wasi = Wasi::restore(&Backing::new(saved), LIMITS, time, &mut self.host).expect("it was saved");
     }
 
     fn dispatch(&mut self, call: &Call) -> std::result::Result<Errno, Stop> {

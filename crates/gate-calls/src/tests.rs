@@ -1,6 +1,7 @@
 //! A program with a scripted host, tests of every function, and tests with arbitrary calls.
 
 pub(crate) mod host;
+mod interruption;
 mod random;
 
 use std::time::Duration;

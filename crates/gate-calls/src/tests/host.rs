@@ -1,6 +1,6 @@
 //! A host that does what a test tells it, and remembers what it was asked.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{IoSlice, IoSliceMut};
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ pub(crate) struct FakeHost {
     pub(crate) wait_stops: Option<Stop>,
     /// Waits return after this long though nothing is ready.
     pub(crate) wakes_after: Option<Duration>,
+    /// Which of the operations that can be interrupted are, counted from 0; and how many there were.
+    pub(crate) interrupts: BTreeSet<usize>,
+    pub(crate) interruptible: usize,
     random: u8,
 }
 
@@ -54,8 +57,16 @@ impl FakeHost {
             waits: Vec::new(),
             wait_stops: None,
             wakes_after: None,
+            interrupts: BTreeSet::new(),
+            interruptible: 0,
             random: 0,
         }
+    }
+
+    /// Whether the present operation is interrupted.
+    fn is_interrupted(&mut self) -> bool {
+        self.interruptible += 1;
+        self.interrupts.contains(&(self.interruptible - 1))
     }
 
     /// Lets time pass.
@@ -94,6 +105,9 @@ impl Host for FakeHost {
 
     fn read(&mut self, stream: Stream, bufs: &mut [IoSliceMut<'_>]) -> Result<usize, StreamError> {
         assert_eq!(stream, Stream::Packets);
+        if self.is_interrupted() {
+            return Err(StreamError::Stop(Stop::Interrupted));
+        }
         let Some(mut piece) = self.input.pop_front() else { return Err(Errno::Again.into()) };
         if piece.is_empty() {
             return Err(StreamError::Stop(Stop::Interrupted));
@@ -108,6 +122,9 @@ impl Host for FakeHost {
     }
 
     fn write(&mut self, stream: Stream, bufs: &[IoSlice<'_>]) -> Result<usize, StreamError> {
+        if self.is_interrupted() {
+            return Err(StreamError::Stop(Stop::Interrupted));
+        }
         if stream == Stream::Stderr {
             let len = self.log_script.pop_front().unwrap_or(Ok(usize::MAX))?.min(bufs[0].len());
             self.log.extend_from_slice(&bufs[0][..len]);
@@ -139,7 +156,15 @@ impl Host for FakeHost {
                 Readiness { ready, ..Readiness::default() }
             })
             .collect();
-        if !found.iter().any(|found| found.ready) {
+        let ready = found.iter().any(|found| found.ready);
+        if self.is_interrupted() {
+            // In the middle of it.
+            if !ready {
+                self.advance(timeout.unwrap_or_default() / 2);
+            }
+            return Err(Stop::Interrupted);
+        }
+        if !ready {
             self.advance(self.wakes_after.or(timeout).unwrap_or_default());
         }
         Ok(found)
