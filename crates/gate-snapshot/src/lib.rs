@@ -14,6 +14,7 @@ mod runs;
 mod sections;
 mod snapshot;
 mod state;
+pub mod upstream;
 
 pub use bytes::DecodeError;
 pub use details::{Details, DetailsError, MAX_BREAKPOINTS};
