@@ -54,7 +54,10 @@ pub(super) fn function(
         SiteKind::Entry => 0,
         SiteKind::Call => {
             call_next(&mut emitter, module, stop, table);
-            emitter.stop_if_unwinding(position);
+            // What is called at another program's stop point cannot stop in this one.
+            if stop.is_own() {
+                emitter.stop_if_unwinding(position);
+            }
             stop.op + 1
         }
         SiteKind::Loop | SiteKind::Import => stop.op + 1,

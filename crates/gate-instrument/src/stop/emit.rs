@@ -13,7 +13,7 @@ use super::layout::{self, Field, Layout, Source};
 use super::link::{Callee, Last, Linker, Place};
 use super::module::{count, index};
 use super::offsets::Offsets;
-use super::plan::{Plan, Stop};
+use super::plan::{ByItself, Plan, Stop};
 use super::values;
 use crate::accept::ValueType;
 
@@ -157,6 +157,10 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let plan = self.plan;
         for stop in plan.stops.get(self.first_stop..).unwrap_or_default() {
             self.close();
+            if stop.by_itself == ByItself::Never {
+                self.add(&Instruction::Unreachable);
+                continue;
+            }
             if plan.shared.is_none() {
                 self.save(stop);
             } else if stop.is_own() {

@@ -286,7 +286,9 @@ impl Walk<'_> {
     /// Notes the stop point before an instruction, if there is one.
     fn before(&mut self, op: usize, extra: Extra<'_>) {
         let Op { ref operator, offset, block, .. } = *self.plan.op(op);
-        if !extra.is_before(offset) {
+        // Behind a branch that is always taken, an `else` or `end` is not reached.
+        let previous = op.checked_sub(1).map(|previous| &self.plan.op(previous).operator);
+        if !extra.is_before(offset) || previous.is_some_and(Structure::diverges) {
             return;
         }
         let around = match block {

@@ -1,5 +1,6 @@
 //! Programs that are stopped and continued do what they do without.
 
+mod breakpoints;
 mod frames;
 mod golden;
 mod hostile;

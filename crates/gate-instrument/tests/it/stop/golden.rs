@@ -1,7 +1,7 @@
 //! Golden files: a module, and below it what it is transformed into.
 //!
 //! A file in `tests/golden/instrument` has options, `;;! poll NAME` with `atomic`, `store` or `countdown`, and
-//! `;;! continue N` to show the continuation from the stop point at that position (any number of times), then the module, then
+//! `;;! break OFFSET` (any number of times), and `;;! continue N` to show the continuation from the stop point at that position (any number of times), then the module, then
 //! the output in lines that start with `;;`. `UPDATE_GOLDEN=1` writes it anew.
 
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use crate::golden;
 
 #[test]
 fn transformed() {
-    golden::check("tests/golden/instrument", 7, &describe);
+    golden::check("tests/golden/instrument", 8, &describe);
 }
 
 fn describe(path: &Path, input: &str) -> String {
@@ -25,7 +25,11 @@ fn describe(path: &Path, input: &str) -> String {
         Some("countdown") => Poll::Countdown,
         _ => Poll::Atomic,
     };
-    let program = Program::new(&wasm, &machine::config(poll)).unwrap();
+    let breakpoints: Vec<u32> = options()
+        .filter_map(|option| option.strip_prefix("break "))
+        .map(|offset| offset.parse().unwrap())
+        .collect();
+    let program = Program::new(&wasm, &machine::with_breakpoints(poll, &breakpoints)).unwrap();
     let stoppable = program.instrument().unwrap().wasm;
     validate(&stoppable, true);
     let mut output = String::new();
@@ -35,7 +39,7 @@ fn describe(path: &Path, input: &str) -> String {
         writeln!(
             output,
             "stop point {position}: {} {:?} in function {}, locals {:?}, operands {:?}",
-            site.id.0,
+            site.id.offset(),
             site.kind,
             site.function,
             site.live,

@@ -50,7 +50,12 @@ fn engine() -> Engine {
 
 /// The configuration that programs are transformed with here.
 pub(super) fn config(poll: Poll) -> Config<'static> {
-    Config { poll, control_pages: 4, may_block: &|_, field| may_block(field), breakpoints: &[] }
+    with_breakpoints(poll, &[])
+}
+
+/// The same, with breakpoints.
+pub(super) fn with_breakpoints(poll: Poll, breakpoints: &[u32]) -> Config<'_> {
+    Config { poll, control_pages: 4, may_block: &|_, field| may_block(field), breakpoints }
 }
 
 /// Whether an imported function may block.
@@ -91,13 +96,24 @@ pub(super) fn run_original(wasm: &[u8]) -> Outcome {
 
 /// Does the same with the transformed module, and stops it. Also says how often.
 pub(super) fn run_stopped(wasm: &[u8], plan: Plan) -> (Outcome, u32) {
-    let program = Program::new(wasm, &config(plan.poll)).unwrap();
-    let stoppable = program.instrument().unwrap().wasm;
-    super::validate(&stoppable, false);
+    run_at_breakpoints(wasm, plan, &[&[]])
+}
+
+/// Does the same with stoppable modules that have different breakpoints, one after the other if the program moves.
+pub(super) fn run_at_breakpoints(wasm: &[u8], plan: Plan, breakpoints: &[&[u32]]) -> (Outcome, u32) {
     let engine = engine();
     let original = Module::new(&engine, wasm).unwrap();
-    let module = Module::new(&engine, &stoppable[..]).unwrap();
-    let mut machine = Machine::new(&program, &engine, &module, plan);
+    let variants: Vec<_> = breakpoints
+        .iter()
+        .map(|breakpoints| {
+            let program = Program::new(wasm, &with_breakpoints(plan.poll, breakpoints)).unwrap();
+            let stoppable = program.instrument().unwrap().wasm;
+            super::validate(&stoppable, false);
+            (program, Module::new(&engine, &stoppable[..]).unwrap())
+        })
+        .collect();
+    let mut machine = Machine::new(&variants, &engine, plan);
+    let program = &variants[0].0;
     let mut outcome = String::new();
     let ready = machine.call(&program.name(Hidden::Initialize), &[]).and_then(|_| match program.start() {
         Some(start) => machine.call(&program.name(Hidden::Function(start)), &[]),
@@ -123,7 +139,8 @@ pub(super) fn run_stopped_in_one_page(wasm: &[u8], plan: Plan) -> (String, u32) 
     let program = Program::new(wasm, &config).unwrap();
     let engine = engine();
     let module = Module::new(&engine, program.instrument().unwrap().wasm).unwrap();
-    let mut machine = Machine::new(&program, &engine, &module, plan);
+    let variants = [(program, module)];
+    let mut machine = Machine::new(&variants, &engine, plan);
     let ended = match machine.call("run", &[]) {
         Ok(values) => format!("{values:?}"),
         Err(error) => format!("trap: {error}, status {}", machine.word(control::STATUS)),
@@ -133,9 +150,10 @@ pub(super) fn run_stopped_in_one_page(wasm: &[u8], plan: Plan) -> (String, u32) 
 
 /// A transformed program in an instance, which is another one from time to time.
 struct Machine<'m> {
+    /// The stoppable programs that it is continued in, one after the other.
+    variants: &'m [(Program<'m>, Module)],
     program: &'m Program<'m>,
     engine: &'m Engine,
-    module: &'m Module,
     plan: Plan,
     store: Store<Host>,
     instance: Instance,
@@ -143,12 +161,18 @@ struct Machine<'m> {
 }
 
 impl<'m> Machine<'m> {
-    fn new(program: &'m Program<'m>, engine: &'m Engine, module: &'m Module, plan: Plan) -> Self {
+    fn new(variants: &'m [(Program<'m>, Module)], engine: &'m Engine, plan: Plan) -> Self {
+        Self::at(variants, 0, engine, plan)
+    }
+
+    /// In an instance of one of the programs.
+    fn at(variants: &'m [(Program<'m>, Module)], variant: u32, engine: &'m Engine, plan: Plan) -> Self {
+        let (program, module) = &variants[usize::try_from(variant).unwrap() % variants.len()];
         let unwinding = Some(program.name(Hidden::Global(program.control().unwinding)));
         let host = Host { unwinding, ..Host::default() };
         let mut store = Store::new(engine, host);
         let instance = linker(engine, module).instantiate_and_start(&mut store, module).unwrap();
-        Self { program, engine, module, plan, store, instance, stops: 0 }
+        Self { variants, program, engine, plan, store, instance, stops: 0 }
     }
 
     fn call(&mut self, name: &str, arguments: &[Val]) -> Result<Vec<Val>, wasmi::Error> {
@@ -174,13 +198,13 @@ impl<'m> Machine<'m> {
         let bytes = self.memory(memory).data(&self.store)[start..][..size].to_vec();
         let frames = self.program.decode(&bytes).unwrap();
         check_canonical(self.program, &frames);
+        if self.plan.moves {
+            self.move_to_new_instance();
+        }
         let sites: Vec<SiteId> = frames.iter().map(|frame| frame.site).collect();
         let continuations = self.program.continuations(&sites).unwrap();
         super::validate(&continuations.wasm, false);
         let encoded = self.program.encode(&frames, &continuations).unwrap();
-        if self.plan.moves {
-            self.move_to_new_instance();
-        }
         let side = Module::new(self.engine, &continuations.wasm[..]).unwrap();
         let mut linker = Linker::new(self.engine);
         for import in side.imports() {
@@ -203,7 +227,7 @@ impl<'m> Machine<'m> {
 
     /// Makes an instance with the state of this one.
     fn move_to_new_instance(&mut self) {
-        let mut next = Machine::new(self.program, self.engine, self.module, self.plan);
+        let mut next = Machine::at(self.variants, self.stops, self.engine, self.plan);
         *next.store.data_mut() = self.store.data().clone();
         let controls = self.program.control();
         for index in 0..=controls.memory {
@@ -224,12 +248,8 @@ impl<'m> Machine<'m> {
                 Nullable::Val(next.instance.get_func(&next.store, name).unwrap())
             }
         };
-        for index in 0.. {
-            let Some(global) =
-                self.instance.get_global(&self.store, &self.program.name(Hidden::Global(index)))
-            else {
-                break;
-            };
+        for index in 0..controls.unwinding {
+            let global = self.global(index);
             if !global.ty(&self.store).mutability().is_mut() {
                 continue;
             }
@@ -262,8 +282,7 @@ impl<'m> Machine<'m> {
                 }
             }
         }
-        self.store = next.store;
-        self.instance = next.instance;
+        *self = Self { stops: self.stops, ..next };
     }
 
     fn memory(&self, index: u32) -> wasmi::Memory {
@@ -286,6 +305,10 @@ impl<'m> Machine<'m> {
 
     fn request_stop(&mut self) {
         let every = if self.stops < MAX_STOPS { self.plan.every } else { 0 };
+        if let Some(breakpoints) = self.program.control().breakpoints {
+            let stop = Val::I32(i32::from(self.stops < MAX_STOPS));
+            self.global(breakpoints).set(&mut self.store, stop).unwrap();
+        }
         match self.program.control().countdown {
             Some(countdown) => self.global(countdown).set(&mut self.store, Val::I64(every)).unwrap(),
             None => {
@@ -300,8 +323,7 @@ impl<'m> Machine<'m> {
 /// Locals that are not saved are zero.
 fn check_canonical(program: &Program<'_>, frames: &[Frame]) {
     for frame in frames {
-        let sites = program.sites(frame.function).unwrap();
-        let site = sites.iter().find(|site| site.id == frame.site).unwrap();
+        let site = program.site(frame.site).unwrap();
         for (local, value) in (0..).zip(&frame.locals) {
             assert!(site.live.contains(&local) || *value == Value::zero(value.ty()), "{frame:?}");
         }

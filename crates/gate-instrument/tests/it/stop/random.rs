@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use wasm_smith::{Config, Module};
 
+use super::breakpoints::{check_breakpoints, instructions};
 use super::{check, machine, validate};
 
 /// What is enough for generated functions to do something. They trap when it is used up.
@@ -79,6 +80,28 @@ proptest! {
                     functions.flat_map(|function| program.sites(function).unwrap()).map(|site| site.id).collect();
                 validate(&program.continuations(&sites).unwrap().wasm, true);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
+
+    #[test]
+    fn programs_stopped_at_breakpoints_do_the_same(
+        seed in prop::collection::vec(any::<u8>(), 1024..4096),
+        some in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
+        others in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
+    ) {
+        let config = Config { simd_enabled: false, ..config() };
+        if let Some(wasm) = generate(config, &seed)
+            && machine::can_link(&wasm)
+        {
+            let all = instructions(&wasm).concat();
+            let pick = |indices: &[prop::sample::Index]| -> Vec<u32> {
+                indices.iter().filter(|_| !all.is_empty()).map(|index| *index.get(&all)).collect()
+            };
+            check_breakpoints(&wasm, &pick(&some), &pick(&others));
         }
     }
 }

@@ -17,7 +17,7 @@ fn check_file(name: &str, at_least: u32) {
     assert!(stops >= at_least, "{name} was stopped {stops} times");
 }
 
-fn read(name: &str) -> Vec<u8> {
+pub(super) fn read(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stop").join(name).with_extension("wat");
     wat::parse_file(&path).unwrap()
 }
@@ -144,6 +144,11 @@ fn values_saved_together() {
     let program = Program::new(&wasm, &machine::config(Poll::Countdown)).unwrap();
     let sites = program.sites(1).unwrap();
     assert!(sites.iter().all(|site| site.live == sites[0].live));
+}
+
+#[test]
+fn leaves() {
+    check_file("leaves", 0);
 }
 
 #[test]
