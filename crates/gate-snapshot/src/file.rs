@@ -23,8 +23,8 @@
 //! There is no start section. Custom sections of the original are where they are in it. Of a program of which nothing has run,
 //! sections 2 to 4, 7, 8 and 12 are as in the original, too.
 //!
-//! Segments for memories are aligned to 8 bytes. They start and end with 8 bytes that are not all zero; there are fewer than 64
-//! zeros between such words in one, or, if that took more segments than a module can have, fewer than 128, and so on.
+//! Segments for memories are aligned to 8 bytes. They start and end with 8 bytes that are not all zero; there are fewer than
+//! 256 zeros between such words in one, or, if that took more segments than a module can have, fewer than 512, and so on.
 //! Segments for tables have functions only, or, if that took too many, all from the first function of a table to the last.
 //!
 //! All else is as in the crate's module `bytes`: numbers are little-endian and not aligned. The content of `gate.stack` is

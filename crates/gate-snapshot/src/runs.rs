@@ -69,15 +69,18 @@ impl Found {
                 continue;
             }
             for (block, at) in chunk.chunks(BLOCK).zip((at..).step_by(BLOCK)) {
-                let words = block.chunks(WORD);
-                if words.clone().all(|word| !is_zero(word)) {
-                    self.add(memory, at..at + block.len());
+                if is_zero(block) {
                     continue;
                 }
-                for (word, at) in words.zip((at..).step_by(WORD)) {
-                    if !is_zero(word) {
+                let mut words = block.chunks(WORD);
+                if self.gap < BLOCK {
+                    for (word, at) in words.zip((at..).step_by(WORD)).filter(|(word, _)| !is_zero(word)) {
                         self.add(memory, at..at + word.len());
                     }
+                } else if let Some(last) = words.rposition(|word| !is_zero(word)) {
+                    // What is between the first and the last word is shorter than the gap.
+                    let first = block.chunks(WORD).position(|word| !is_zero(word)).unwrap_or(last);
+                    self.add(memory, at + first * WORD..block.len().min((last + 1) * WORD) + at);
                 }
             }
         }

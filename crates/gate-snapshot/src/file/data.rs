@@ -13,9 +13,9 @@ use crate::runs::{Span, is_zero, spans};
 use crate::sections::{DATA, push_length, push_signed, push_unsigned};
 use crate::snapshot::{Memory, PAGE};
 
-/// How many bytes that are zero make it worth to start another segment. That takes 6 to 12 bytes, and every reader some
-/// time.
-const GAP: usize = 64;
+/// How many bytes that are zero make it worth to start another segment: it takes 6 to 12 bytes more, and a reader as long as
+/// some hundred bytes do.
+const GAP: usize = 256;
 
 /// How many bytes of an original segment are compared at once with what is there now: a step of a script takes some bytes.
 const COMPARED: usize = 32;

@@ -23,10 +23,10 @@ pub enum ReadError {
     #[error("the snapshot is malformed")]
     Sections(#[from] SectionError),
     /// The module that it is cannot be taken apart.
-    #[error("the snapshot is malformed")]
+    #[error("the snapshot cannot be taken apart")]
     Module { source: ModuleError },
     /// The module that it was made of cannot be taken apart.
-    #[error("the program of the snapshot is malformed")]
+    #[error("the program of the snapshot cannot be taken apart")]
     Program { source: ModuleError },
     /// A section is missing.
     #[error("the snapshot has no section {name}")]

@@ -161,11 +161,11 @@ fn tables_with_too_many_gaps_are_written_as_a_whole() {
 
 #[test]
 fn memories_with_too_many_gaps_have_longer_segments() {
-    let wasm = wat::parse_str(r#"(module (memory 200) (data "passive"))"#).unwrap();
-    let mut memory = vec![0; 200 << 16];
-    memory.iter_mut().step_by(80).for_each(|byte| *byte = 1);
+    let wasm = wat::parse_str(r#"(module (memory 600) (data "passive"))"#).unwrap();
+    let mut memory = vec![0; 600 << 16];
+    memory.iter_mut().step_by(320).for_each(|byte| *byte = 1);
     let state =
-        State { memory_pages: vec![200], tables: vec![], globals: vec![], dropped: vec![], ..everything().1 };
+        State { memory_pages: vec![600], tables: vec![], globals: vec![], dropped: vec![], ..everything().1 };
     let memories = [memory];
     let snapshot = written(&wasm, &state, &memories);
     check_read(&snapshot, &wasm, &state, &memories);
