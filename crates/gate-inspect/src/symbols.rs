@@ -92,6 +92,12 @@ impl<'a> Symbols<'a> {
         self.module.functions_named(name)
     }
 
+    /// The offset in the module of the instruction that a snapshot's list of breakpoints means: see
+    /// [`gate_snapshot::Details::breakpoints`].
+    pub(crate) fn breakpoint(&self, place: u64) -> u64 {
+        self.module.bodies_start().saturating_add(place).saturating_sub(1)
+    }
+
     /// The source lines of an instruction, given by its offset in the module: innermost first, if functions were inlined there.
     /// None if its line is not known.
     pub fn lines(&self, offset: u32) -> Vec<SourceLine> {

@@ -143,6 +143,15 @@ impl<'a> Module<'a> {
         self.code_start
     }
 
+    /// Where the bodies of functions start, behind their number.
+    pub(super) fn bodies_start(&self) -> u64 {
+        let content = usize::try_from(self.code_start).ok().and_then(|start| self.wasm.get(start..));
+        let mut reader = BinaryReader::new(content.unwrap_or_default(), 0);
+        // Without a code section, there is nothing that could be meant.
+        let _ = reader.read_var_u32();
+        self.code_start + u64::try_from(reader.original_position()).unwrap_or_default()
+    }
+
     fn functions(&self) -> usize {
         self.imports.len() + self.bodies.len()
     }
