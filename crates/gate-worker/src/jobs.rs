@@ -3,6 +3,7 @@
 //! Everything that comes in is hostile, and what goes out is believed by nobody: the runtime hands it on to processes that are
 //! sealed like this one.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,6 +33,10 @@ pub(crate) fn run(job: Job, descriptors: Vec<OwnedFd>) -> anyhow::Result<Event> 
         Job::Continue { tier, stops } => resume(&inputs, outputs, tier, stops),
         Job::Snapshot { format, .. } => snapshot(&inputs, outputs, format),
         Job::Restore { memories, memory_bytes } => restore(&inputs, outputs, memories, memory_bytes),
+        Job::Inspect { json } => inspect(&inputs, outputs, json),
+        Job::Standalone => {
+            Err(refused(RefusalKind::Form, anyhow::anyhow!("this build cannot make standalone modules")))
+        }
         Job::Symbolize { artifact_bytes, frames } => symbolize(inputs, artifact_bytes, &frames),
     };
     match result {
@@ -170,6 +175,15 @@ fn restore(
         bytes.push(file.metadata().context("cannot look at a memory")?.len());
     }
     Ok(Event::Done { bytes })
+}
+
+fn inspect(inputs: &[OwnedFd], mut outputs: Vec<File>, json: bool) -> anyhow::Result<Event> {
+    let file = map(inputs, 0)?;
+    // A text that is no module is described as it is.
+    let binary = gate_engine::binary(file.as_ref()).unwrap_or(Cow::Borrowed(file.as_ref()));
+    let facts = gate_inspect::facts(&binary);
+    let description = if json { facts.json() } else { facts.text() };
+    Ok(Event::Done { bytes: vec![fill(output(&mut outputs, 0)?, description.as_bytes())?] })
 }
 
 fn symbolize(
