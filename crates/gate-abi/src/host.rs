@@ -162,7 +162,8 @@ pub trait Host {
     /// returns the readiness of each in order. It may return early with nothing ready.
     ///
     /// # Errors
-    /// [`Stop::Interrupted`] when the program is asked to stop; [`Stop::Host`] when waiting is impossible.
+    /// [`Stop::Interrupted`] when the program is asked to stop, however much of `timeout` has passed; [`Stop::Host`] when
+    /// waiting is impossible.
     fn wait(&mut self, interests: &[Interest], timeout: Option<Duration>) -> Result<Vec<Readiness>, Stop>;
 
     /// What `stream` is connected to.

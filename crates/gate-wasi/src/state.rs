@@ -33,7 +33,7 @@
 //! The program's monotonic time is not part of it, as it stands in snapshots where everybody can read it; nor are limits,
 //! which whoever continues the program sets. Otherwise equal programs have equal bytes.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use gate_abi::host::{Host, HostFailure, Stream};
 use gate_fs::image::{BuildError, LoadError};
@@ -53,6 +53,9 @@ pub const VERSION: u32 = 1;
 
 /// The length of the header in bytes.
 const HEADER_LEN: u32 = 64;
+
+/// What is collected before it is written.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Flags of the header.
 const FLAG_BEGUN: u32 = 1;
@@ -145,13 +148,15 @@ impl Wasi {
     }
 
     /// Writes the state from its first byte to its last, and returns its length in bytes. Contents of files are written from
-    /// where they are. The program may go on afterwards.
+    /// where they are, in pieces that are worth a system call each. The program may go on afterwards.
     ///
     /// # Errors
     /// [`SaveError`]; what was written until then is of no use.
-    pub fn save_to<H: Host + ?Sized>(&mut self, host: &mut H, mut out: impl Write) -> Result<u64, SaveError> {
+    pub fn save_to<H: Host + ?Sized>(&mut self, host: &mut H, out: impl Write) -> Result<u64, SaveError> {
         let cpu = self.clocks.cpu_times(host).map_err(|stop| SaveError::Clock { source: failure(stop) })?;
         let head = self.head(cpu);
+        // Small files are many small pieces; large ones go past the buffer.
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
         out.write_all(&head).map_err(|source| SaveError::Write { source })?;
         let image = self.fs.write_image(out).map_err(|source| SaveError::Fs { source })?;
         Ok(head.len() as u64 + image.len)

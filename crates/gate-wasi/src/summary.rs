@@ -175,6 +175,12 @@ impl Wasi {
             Object::Directory { preopen: None, .. } => DescriptorKind::Directory,
             Object::Directory { preopen: Some(index), .. } => DescriptorKind::Preopen(index),
         };
+        // Several preopens may be the same directory.
+        let preopen = match kind {
+            DescriptorKind::Preopen(index) => self.fs.preopens().get(index),
+            DescriptorKind::Stream(_) | DescriptorKind::File { .. } | DescriptorKind::Directory => None,
+        };
+        let path = preopen.map(|preopen| String::from(&*preopen.path)).or(path);
         DescriptorSummary { fd, kind, path, flags, rights, inheriting }
     }
 

@@ -110,10 +110,12 @@ fn a_sink_that_is_full_is_told() {
     }
     let mut p = Program::new();
     let all = usize::try_from(p.wasi.saved_bytes().unwrap()).unwrap();
-    assert!(matches!(p.wasi.save_to(&mut p.host, Full(10)), Err(SaveError::Write { .. })));
     let refused = p.wasi.save_to(&mut p.host, Full(all - 1));
     assert!(matches!(refused, Err(SaveError::Fs { source: BuildError::Write { .. } })));
     assert!(p.wasi.save_to(&mut p.host, Full(all)).is_ok());
+    let long = vec![b'x'; 100_000];
+    p.wasi = Wasi::new(&[&long], &[], gate_fs::Fs::new(LIMITS), 0, &mut p.host).unwrap();
+    assert!(matches!(p.wasi.save_to(&mut p.host, Full(10)), Err(SaveError::Write { .. })));
 }
 
 #[test]
