@@ -61,6 +61,7 @@ mod pieces;
 mod read;
 mod script;
 mod stack;
+mod standalone;
 mod write;
 
 #[cfg(test)]
@@ -71,6 +72,7 @@ pub use parts::ModuleError;
 pub use pieces::File;
 pub use read::{ReadError, read};
 pub use script::ScriptError;
+pub use standalone::{Call, Standalone, StandaloneError};
 pub use write::{Source, WriteError, write};
 
 use crate::sections::sections;

@@ -4,6 +4,7 @@ mod hostile;
 mod instances;
 mod layout;
 mod random;
+mod standalone;
 
 use gate_instrument::accept::{self, ValueType};
 

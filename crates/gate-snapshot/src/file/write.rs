@@ -65,6 +65,19 @@ pub enum WriteError {
 /// # Errors
 /// [`WriteError`] when the state is not one of the program, or there is no room for it in a module.
 pub fn write<'a>(source: &Source<'a>) -> Result<File<'a>, WriteError> {
+    form(source, Form::Snapshot)
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A snapshot.
+    Snapshot,
+    /// A module that has the same state, without anything that only snapshots have. Exports are not hidden.
+    Standalone,
+}
+
+pub(super) fn form<'a>(source: &Source<'a>, form: Form) -> Result<File<'a>, WriteError> {
     let Source { module, state, memories, details, .. } = *source;
     let Frames::Portable(frames) = &state.frames else { return Err(WriteError::Raw) };
     let parts = Parts::parse(module)?;
@@ -79,18 +92,28 @@ pub fn write<'a>(source: &Source<'a>) -> Result<File<'a>, WriteError> {
     if details.breakpoints.len() > MAX_BREAKPOINTS {
         return Err(WriteError::Breakpoints { found: details.breakpoints.len() });
     }
-    let stack = (!state.is_over()).then(|| Stack::encode(state.phase, &state.entry, frames));
+    let hidden = form == Form::Snapshot && !state.is_over();
+    let stack = hidden.then(|| Stack::encode(state.phase, &state.entry, frames));
     let changed = if fresh {
         None
     } else {
-        let elements = elements::write(state, &parts, stack.is_some())?;
+        let elements = elements::write(state, &parts, hidden)?;
         Some(Changed { elements, data: data::write(state, memories, &parts)? })
     };
-    let mut output =
-        Output { source, parts: &parts, stack, changed, file: File::default(), script: Script::default() };
+    let mut output = Output {
+        source,
+        form,
+        parts: &parts,
+        stack,
+        changed,
+        file: File::default(),
+        script: Script::default(),
+    };
     output.sections()?;
     let Output { mut file, script, .. } = output;
-    push_gate(&mut file, super::ORIGIN, &[&origin::encode(module, state, &script)])?;
+    if form == Form::Snapshot {
+        push_gate(&mut file, super::ORIGIN, &[&origin::encode(module, state, &script)])?;
+    }
     Ok(file)
 }
 
@@ -113,6 +136,7 @@ struct Changed<'a> {
 
 struct Output<'s, 'a> {
     source: &'s Source<'a>,
+    form: Form,
     parts: &'s Parts<'a>,
     stack: Option<Vec<u8>>,
     changed: Option<Changed<'a>>,
@@ -158,6 +182,7 @@ impl<'a> Output<'_, 'a> {
     fn add(&mut self, added: Added) -> Result<(), WriteError> {
         let state = self.source.state;
         match (added, &self.changed) {
+            (Added::Details | Added::Stack, _) if self.form == Form::Standalone => Ok(()),
             (Added::Details, _) => {
                 let details = self.source.details.clone();
                 let content = Content { version: VERSION, monotonic_nanos: state.monotonic_nanos, details };

@@ -44,7 +44,7 @@ fn instance(wasm: &[u8]) -> (Store<()>, Instance) {
 }
 
 /// Compares what an instance exports with a state. Functions are compared by what they are exported as.
-fn check_instance(wasm: &[u8], state: &State, memories: &[Vec<u8>]) {
+pub(super) fn check_instance(wasm: &[u8], state: &State, memories: &[Vec<u8>]) {
     let (store, instance) = instance(wasm);
     let outline = accept::validate(wasm, &accept::Limits::STANDARD).unwrap();
     let (mut seen, mut functions) = (0, std::collections::HashMap::new());
