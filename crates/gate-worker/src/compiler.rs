@@ -97,7 +97,7 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
     let module = received.descriptors.pop().context("no module")?;
     let source = memfd::map(module).context("cannot map the module")?;
     gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
-    if gate_snapshot::is_snapshot(source.as_ref()) {
+    if gate_snapshot::file::is_snapshot(source.as_ref()) {
         let message = "a snapshot is restored, not compiled".to_owned();
         return Ok((Event::Refused { kind: RefusalKind::Snapshot, message }, None));
     }
@@ -137,6 +137,7 @@ fn refused(error: CompileError) -> Event {
     let kind = match &error {
         CompileError::Text { .. } => RefusalKind::Invalid,
         CompileError::Refused(refusal) => convert::refusal_kind(refusal),
+        CompileError::Stop(_) => RefusalKind::Limit,
         CompileError::Engine { .. } => RefusalKind::Feature,
         CompileError::Config(_) => return Event::Failed { message: report::chain(&error.into()) },
     };

@@ -122,7 +122,12 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
             written.length()
         }
         Format::Upstream => {
-            let source = upstream::Source { module: &module, state: &state, details: &details };
+            let source = upstream::Source {
+                module: &module,
+                state: &state,
+                details: &details,
+                max_stack_bytes: upstream::STACK_BYTES_DEFAULT,
+            };
             match upstream::expressible(&source) {
                 Expressible::Yes => {}
                 Expressible::LaterPoint(error) => return Err(refused(RefusalKind::Point, error)),
