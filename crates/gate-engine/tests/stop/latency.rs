@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gate_engine::{Outcome, RunOptions, Start, Stops};
 
-use super::machine::{Log, Module, TIERS, settings};
+use super::machine::{Log, Module, Random, TIERS, settings};
 
 /// How much processor time a program may take from the request on.
 const LIMIT: Duration = Duration::from_millis(10);
@@ -16,18 +16,6 @@ const LIMIT: Duration = Duration::from_millis(10);
 const TWO_LOOPS: &str = r#"(module (func (export "run") (local $i i32)
     (loop $counted (br_if $counted (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000))))
     (loop $endless (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $endless))))"#;
-
-/// A small generator of random numbers, so that failures come again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// A program that never ends: functions that call each other, themselves, and by reference, with loops in and after each
 /// other, with and without stores.
@@ -93,21 +81,21 @@ fn stop_after(module: &mut Module, settings: gate_engine::Settings, delay: Durat
     let entry = program.facts().entry(Some("run")).unwrap();
     let flag = program.stop_flag().unwrap();
     let clock = Clock::of_this_thread();
-    let (started, start) = mpsc::channel();
+    // Nothing comes this way until the program has stopped.
+    let (stopped, wait) = mpsc::sync_channel::<()>(0);
     let asker = std::thread::spawn(move || {
-        start.recv().unwrap();
-        std::thread::sleep(delay);
+        assert_eq!(wait.recv_timeout(delay), Err(mpsc::RecvTimeoutError::Timeout));
         let time = clock.now();
         flag.request();
         time
     });
-    started.send(()).unwrap();
     let run = Start::Fresh { entry: &entry, arguments: &[] };
     let finished = program.run(Log::default(), run, RunOptions::default()).unwrap();
-    let stopped = clock.now();
+    let time = clock.now();
+    drop(stopped);
     let requested = asker.join().unwrap();
     assert!(matches!(finished.outcome, Outcome::Suspended(_)), "{:?}", finished.outcome);
-    stopped.saturating_sub(requested)
+    time.saturating_sub(requested)
 }
 
 /// The clock of a thread's processor time, which other threads can read.
@@ -117,8 +105,10 @@ struct Clock(libc::clockid_t);
 impl Clock {
     fn of_this_thread() -> Self {
         let mut clock = 0;
+        // SAFETY: it has no conditions.
+        let thread = unsafe { libc::pthread_self() };
         // SAFETY: the thread is this one, and the place is a variable of it.
-        let result = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        let result = unsafe { libc::pthread_getcpuclockid(thread, &raw mut clock) };
         assert_eq!(result, 0);
         Self(clock)
     }
@@ -154,7 +144,7 @@ fn an_empty_loop() {
 #[test]
 fn generated_programs() {
     for seed in 1..=16 {
-        let mut random = Random(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut random = Random::new(seed);
         let text = endless(&mut random);
         check(&text, Duration::from_micros(random.below(10_000)));
     }

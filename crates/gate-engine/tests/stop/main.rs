@@ -4,6 +4,7 @@
 mod hostile;
 mod latency;
 mod machine;
+mod oracle;
 mod phases;
 mod programs;
 mod traps;
