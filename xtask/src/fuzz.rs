@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz`: runs a target of `gate-fuzz`. That is a program of its own, so that only it and what it tests is built.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use crate::command::{cargo, exit_code, status};
 /// What the fuzzer is told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The target; without one, the targets are listed
+    /// The target; without one, the targets are listed, to which comes `oracle`
     name: Option<String>,
     /// How long to run
     #[arg(long, value_name = "N", default_value_t = 60)]
@@ -23,8 +24,14 @@ pub(crate) struct Arguments {
     input: Option<PathBuf>,
 }
 
+/// The target that is a test of another package, since it needs the engine: stopped programs do what they do without.
+const ORACLE: &str = "oracle";
+
 /// Runs the fuzzer and passes its status on.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.name.as_deref() == Some(ORACLE) {
+        return oracle(arguments);
+    }
     let mut command = cargo();
     command.args(["run", "--release", "--quiet", "--package", "gate-fuzz", "--"]);
     command.args(&arguments.name).arg("--seconds").arg(arguments.seconds.to_string());
@@ -45,4 +52,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         );
     }
     Ok(exit_code(result))
+}
+
+/// Runs generated programs, stopped and as they are. A seed is that of the first; each next one is one more.
+fn oracle(arguments: &Arguments) -> Result<ExitCode> {
+    anyhow::ensure!(
+        arguments.input.is_none(),
+        "a program of the oracle is given by its --seed, not as a file"
+    );
+    let seed = arguments.seed.unwrap_or_else(|| RandomState::new().hash_one(ORACLE) >> 32);
+    let mut command = cargo();
+    command.args([
+        "test",
+        "--release",
+        "--quiet",
+        "--workspace",
+        "--test",
+        "stop",
+        "--",
+        "--nocapture",
+        ORACLE,
+    ]);
+    command.env("GATE_ORACLE_SEED", seed.to_string());
+    command.env("GATE_ORACLE_SECONDS", arguments.seconds.to_string());
+    eprintln!("oracle: {} s, seed {seed}", arguments.seconds);
+    Ok(exit_code(status(&mut command)?))
 }
