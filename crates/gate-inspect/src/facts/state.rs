@@ -1,5 +1,6 @@
 //! The state of a program that was stopped.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use gate_instrument::accept::Limits as ModuleLimits;
@@ -247,7 +248,7 @@ fn frames(snapshot: &Snapshot<'_>, show: &Show<'_, '_>) -> Vec<CallFrame> {
     let Frames::Portable(frames) = &snapshot.state.frames else { return Vec::new() };
     let told = |number: usize| number < MAX_FRAMES || frames.len() - number <= MAX_FRAMES;
     let frames: Vec<_> = frames.iter().rev().enumerate().filter(|(number, _)| told(*number)).collect();
-    let offsets: Vec<u32> = frames.iter().map(|(_, frame)| frame.site).collect();
+    let offsets: Vec<u32> = frames.iter().map(|(_, frame)| SiteId(frame.site).offset()).collect();
     let lines = show.symbols.lines_of(&offsets);
     let program = program::analyzed(&snapshot.module);
     let mut functions = HashMap::new();
@@ -255,8 +256,17 @@ fn frames(snapshot: &Snapshot<'_>, show: &Show<'_, '_>) -> Vec<CallFrame> {
         let function = functions.entry(frame.function);
         let Known { name, locals, sites } =
             function.or_insert_with(|| Known::new(frame.function, program.as_ref(), show.symbols));
-        let site = sites.get(&SiteId(frame.site));
-        let is_live = |local: u32| site.is_none_or(|site| site.live.binary_search(&local).is_ok());
+        let id = SiteId(frame.site);
+        let site = match sites.entry(id) {
+            Entry::Occupied(site) => Some(site.into_mut()),
+            // Where no breakpoint is set, one can have been. Only the innermost call is at one.
+            Entry::Vacant(place) if number == 0 => {
+                let site = program.as_ref().and_then(|program| program.site(id).ok());
+                site.filter(|site| site.function == frame.function).map(|site| place.insert(site))
+            }
+            Entry::Vacant(_) => None,
+        };
+        let is_live = |local: u32| site.as_ref().is_none_or(|site| site.live.binary_search(&local).is_ok());
         let locals = (0..).zip(&frame.locals).map(|(index, value)| NamedValue {
             name: locals.get(&index).map(|name| (*name).to_owned()),
             value: show.value(*value),
@@ -268,7 +278,7 @@ fn frames(snapshot: &Snapshot<'_>, show: &Show<'_, '_>) -> Vec<CallFrame> {
             locals: locals.collect(),
             operands: frame.operands.iter().map(|value| show.value(*value)).collect(),
             lines,
-            site: Site { offset: frame.site, kind: site.map(|site| kind(site.kind)) },
+            site: Site { offset: id.offset(), kind: site.as_ref().map(|site| kind(site.kind)) },
         }
     };
     frames.into_iter().zip(lines).map(frame).collect()
@@ -294,7 +304,7 @@ impl<'a> Known<'a> {
 }
 
 /// What a stop point is called.
-pub(crate) const fn kind(kind: SiteKind) -> &'static str {
+const fn kind(kind: SiteKind) -> &'static str {
     match kind {
         SiteKind::Entry => "entry",
         SiteKind::Loop => "loop",

@@ -1,4 +1,4 @@
-use gate_instrument::stop::SiteKind;
+use gate_instrument::stop::{SiteId, SiteKind};
 use gate_snapshot::{Details, Entry, Frame, Frames, Memory, Phase, Reference, State, Value, file};
 use proptest::prelude::*;
 
@@ -30,12 +30,18 @@ pub(crate) fn module() -> Vec<u8> {
 
 /// That program stopped in the loop.
 pub(crate) fn snapshot(details: &Details) -> Vec<u8> {
+    snapshot_at(details, site(2, SiteKind::Loop))
+}
+
+fn site(function: u32, kind: SiteKind) -> u32 {
     let module = module();
-    let program = program::analyzed(&module).unwrap();
-    let site = |function, kind| {
-        let sites = program.sites(function).unwrap();
-        sites.into_iter().find(|site| site.kind == kind).unwrap().id.0
-    };
+    let sites = program::analyzed(&module).unwrap().sites(function).unwrap();
+    sites.into_iter().find(|site| site.kind == kind).unwrap().id.0
+}
+
+/// That program stopped anywhere in the function with the loop.
+fn snapshot_at(details: &Details, inner: u32) -> Vec<u8> {
+    let module = module();
     let frames = vec![
         Frame {
             function: 3,
@@ -45,7 +51,7 @@ pub(crate) fn snapshot(details: &Details) -> Vec<u8> {
         },
         Frame {
             function: 2,
-            site: site(2, SiteKind::Loop),
+            site: inner,
             locals: vec![Value::I32(u32::MAX), Value::I64(3), Value::F32(0)],
             operands: Vec::new(),
         },
@@ -167,6 +173,16 @@ fn breakpoints_are_offsets_in_the_module() {
     let details = Details { breakpoints: vec![10], ..suspended() };
     let state = facts(&snapshot(&details)).state.unwrap();
     assert_eq!(state.breakpoints, [code.offset + 3 + 10 - 1]);
+}
+
+/// The program stops before any instruction that somebody has asked for.
+#[test]
+fn a_program_can_be_at_a_breakpoint() {
+    let at = site(2, SiteKind::Loop);
+    let state = facts(&snapshot_at(&suspended(), SiteId::before(at).0)).state.unwrap();
+    let inner = &state.frames[0];
+    assert_eq!((inner.site.offset, inner.site.kind), (at, Some("breakpoint")));
+    assert!(inner.locals[0].live && !inner.locals[2].live);
 }
 
 fn exercise(bytes: &[u8]) -> Facts {
