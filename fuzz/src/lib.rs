@@ -13,6 +13,7 @@ pub mod gate_calls;
 mod host;
 mod memory;
 pub mod packets;
+pub mod snapshot_read;
 pub mod wasi_pointers;
 pub mod wasi_state;
 pub mod wire;
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fs_image", fs_image::run),
     ("gate_calls", gate_calls::run),
     ("packets", packets::run),
+    ("snapshot_read", snapshot_read::run),
     ("wasi_pointers", wasi_pointers::run),
     ("wasi_state", wasi_state::run),
     ("wire", wire::run),
