@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gate_abi::errno::Errno;
 use gate_abi::host::Stop;
-use gate_abi::import::WasiFunction;
+use gate_abi::import::{Function, WasiFunction};
 
 use super::{Program, errno};
 use crate::Calls;
@@ -186,6 +186,30 @@ fn a_call_cannot_claim_to_have_begun_in_the_future() {
     p.calls.begun = Some(u64::MAX);
     assert_eq!(p.sleep(&[10_240]), 1);
     assert_eq!(p.host.waits.last().unwrap().1, Some(Duration::from_nanos(10_240)));
+}
+
+/// Programs can be stopped only in functions that are said to block.
+#[test]
+fn which_functions_can_be_interrupted() {
+    for function in Function::all() {
+        let mut interrupted = false;
+        for fd in [0, 1, 4] {
+            let mut p = Program::with(RESOLUTION, 0);
+            p.host.interrupts = (0..10).collect();
+            p.vectors(0x100, &[(INTO, 1)]);
+            p.memory[0x200..0x230].fill(0);
+            // A list of one buffer, or of one subscription: to a clock, which has come.
+            let args: [u64; 9] = match function {
+                Function::Wasi(WasiFunction::PollOneoff) => [SUBS, EVENTS, 1, RESULTS, 0, 0, 0, 0, 0],
+                Function::GateIo => [RECEIVE, 1, RESULTS, 0, 0, 0, FOREVER, 0, 0],
+                _ => [fd, RECEIVE, 1, RESULTS, 0, 0, 0, 0, 0],
+            };
+            let args = &args[..function.signature().params.len()];
+            let result = p.calls.dispatch(function, args, &mut p.memory, &mut p.host);
+            interrupted |= result == Err(Stop::Interrupted);
+        }
+        assert_eq!(interrupted, function.may_block(), "{}", function.name());
+    }
 }
 
 #[test]
