@@ -7,9 +7,10 @@
 //!
 //! # Stop points
 //!
-//! A program stops at [`Site`]s: at the head of every loop, at the entry of every function that is in a cycle of direct calls
-//! or makes indirect calls, at imported functions that may block, and, while it unwinds, in every call that it has come out
-//! of. Functions that cannot get to any of these are left as they are.
+//! A program stops at [`Site`]s: at the head of every loop; at the entry of functions, so that there is one in every cycle of
+//! calls outside of loops, where an indirect call counts as one of everything that there may be a reference to; at imported
+//! functions that may block; and, while it unwinds, in every call that it has come out of. Functions that cannot get to any
+//! of these are left as they are.
 //!
 //! ```wat
 //! (func $f (param $n i32) (result i32)      (func $f (param $n i32) (result i32) (local $parked i32)
@@ -27,16 +28,23 @@
 //!     (br_if $again (…)))                               (br_if $again (…))))
 //!   (i32.add (local.get $n)))                         (i32.add (local.get $n)))
 //!                                                   (return))
-//!                                                 (call $save_i32_i32
-//!                                                   (local.get $n) (local.get $parked) (i32.const 45)) ;; offset
+//!                                                 (i32.store (local.get $frame) (local.get $n))
+//!                                                 (i32.store offset=4 (local.get $frame) (local.get $parked))
+//!                                                 (call $saved (i32.const 16) (i32.const 45))          ;; size, offset
 //!                                                 (br $tail))
 //!                                               (call $save_i32_i32
 //!                                                 (local.get $n) (local.get $parked) (i32.const 47)))
 //!                                             (i32.const 0))                        ;; nobody looks at it
 //! ```
 //!
-//! The code of stop points is behind the function's body. Only live locals are saved. Operands are copied into locals before the
+//! The code of stop points is behind the function's body, and branches to it are marked as hardly ever taken, by hints in the
+//! form that the branch hinting proposal has for them. Only live locals are saved. Operands are copied into locals before the
 //! blocks and calls that they stay below of; the copies cost nothing where an optimizing compiler sees them.
+//!
+//! What costs time, where such a compiler has seen everything, is first what the values of stop points do to its allocation of
+//! registers, which is why they are saved in different ways, and then the poll in very short loops: the bodies of innermost
+//! loops are there several times, and only the first polls. With [`Poll::Store`], which is for compilers that do not optimize, the
+//! code is made small instead.
 //!
 //! # Continuations
 //!
@@ -97,6 +105,7 @@ mod emit;
 mod error;
 mod extra;
 mod frames;
+mod graph;
 mod helpers;
 mod layout;
 mod link;

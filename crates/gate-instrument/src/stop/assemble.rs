@@ -1,8 +1,8 @@
 //! Puts the stoppable module together.
 
 use wasm_encoder::{
-    CustomSection, DataCountSection, Encode, ExportKind, ExportSection, FunctionSection, MemorySection,
-    RawSection, TableSection, TypeSection,
+    BranchHint, BranchHints, CustomSection, DataCountSection, Encode, ExportKind, ExportSection,
+    FunctionSection, MemorySection, RawSection, TableSection, TypeSection,
 };
 use wasmparser::{Element, ElementItems, ElementKind, GlobalType, Operator};
 
@@ -15,7 +15,7 @@ use super::names::Hidden;
 use super::offsets::Offsets;
 use super::sections::{self, Entries};
 use super::values;
-use super::{Instrumented, Program};
+use super::{Instrumented, Poll, Program};
 use crate::accept::FunctionType;
 
 /// The most functions and exports that a module can have.
@@ -31,11 +31,16 @@ pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError>
     let mut linker = Linker::new(module, Place::Main);
     let mut code = Entries::default();
     let mut offsets = Offsets::default();
+    let mut hints = BranchHints::new();
     for function in (module.imported()..).take(module.bodies.len()) {
         let plan = program.plan(function, None)?;
         let body = emit::function(&context, &plan, &mut linker)?;
         sections::code(&mut code, &body.bytes);
         check("bytes of code", index(code.size()), MAX_BYTES)?;
+        if !body.rare.is_empty() {
+            let hint = |branch: &u32| BranchHint { branch_func_offset: *branch, branch_hint_value: 0 };
+            hints.function_hints(function, body.rare.iter().map(hint));
+        }
         offsets.append(code.size() - count(body.bytes.len()), &body.offsets);
     }
     offsets.note(code.size(), None);
@@ -63,6 +68,9 @@ pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError>
     elements.section(&mut encoded, 9);
     if !module.data.is_empty() {
         encoded.section(&DataCountSection { count: count(module.data.len()) });
+    }
+    if program.poll != Poll::Store {
+        encoded.section(&hints);
     }
     code.section(&mut encoded, 10);
     let mut absolute = Offsets::default();

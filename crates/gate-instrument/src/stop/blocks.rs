@@ -120,12 +120,7 @@ impl<'a> Structure<'a> {
                         open = Some(id);
                         block = open;
                     }
-                    let is_stop = match operator {
-                        Operator::Call { function_index } => calls.may_unwind(*function_index),
-                        Operator::CallIndirect { .. } => true,
-                        _ => false,
-                    };
-                    if let Some(block) = open.filter(|_| is_stop) {
+                    if let Some(block) = open.filter(|_| calls.stops_in(operator)) {
                         structure.block_mut(block).stops = true;
                     }
                     if Self::diverges(operator) {

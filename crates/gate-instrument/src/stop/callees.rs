@@ -116,7 +116,7 @@ impl<'c, 'a> Callees<'c, 'a> {
 
 /// The functions that there may be references to: valid code can take one only of those in element segments, of those in the
 /// initial values of globals, and of exported ones.
-struct References {
+pub(super) struct References {
     functions: HashSet<u32>,
     /// By the canonical indices of their types.
     by_type: HashMap<u32, Vec<u32>>,
@@ -125,7 +125,7 @@ struct References {
 }
 
 impl References {
-    fn read(module: &Module<'_>) -> Result<Self, StopError> {
+    pub(super) fn read(module: &Module<'_>) -> Result<Self, StopError> {
         let mut functions: HashSet<u32> = module.exported.iter().copied().collect();
         for initial in &module.initial {
             functions.extend(function_in(initial)?);
@@ -155,8 +155,21 @@ impl References {
         Ok(Self { functions, by_type, canonical })
     }
 
-    fn canonical(&self, ty: u32) -> u32 {
+    /// The first type that equals one.
+    pub(super) fn canonical(&self, ty: u32) -> u32 {
         self.canonical.get(index(ty)).copied().unwrap_or(ty)
+    }
+
+    /// The functions of a type that is the first of those that it equals, in ascending order.
+    pub(super) fn of_canonical_type(&self, ty: u32) -> Vec<u32> {
+        let mut functions = self.by_type.get(&ty).cloned().unwrap_or_default();
+        functions.sort_unstable();
+        functions
+    }
+
+    /// The first type that equals each.
+    pub(super) fn into_canonical(self) -> Vec<u32> {
+        self.canonical
     }
 
     fn of_type(&self, ty: u32) -> &[u32] {

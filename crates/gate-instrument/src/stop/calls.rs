@@ -2,20 +2,24 @@
 
 use wasmparser::{Operator, RefType};
 
+use super::callees::References as Referenced;
 use super::control::SPILL_TYPES;
 use super::error::StopError;
 use super::extra::Extra;
+use super::graph::Graph;
 use super::module::{Module, count, index};
 use super::values;
 use crate::accept::ValueType;
 
 /// What the calls of a module say about its functions.
 pub(super) struct Calls {
+    /// Of functions that are not imported, and then of what is called indirectly, by the type.
     unwinds: Vec<bool>,
     polls: Vec<bool>,
     blocks: Vec<bool>,
     linked: Vec<bool>,
     imported: usize,
+    canonical: Vec<u32>,
     /// Whether any code drops a segment.
     pub(super) drops: bool,
     /// Which of the [`SPILL_TYPES`] a value in the program may have.
@@ -33,9 +37,9 @@ impl Calls {
         let imported = module.imports.len();
         let blocks: Vec<_> =
             module.imports.iter().map(|import| may_block(import.module, import.field)).collect();
-        let mut graph = Graph { starts: vec![0], callees: Vec::new() };
+        let referenced = Referenced::read(module)?;
+        let mut graph = Graph::new(module.bodies.len());
         let mut unwinds = Vec::with_capacity(module.bodies.len());
-        let mut polls = Vec::with_capacity(module.bodies.len());
         let mut drops = false;
         let mut references = References::of_module(module);
         for body in &module.bodies {
@@ -43,18 +47,30 @@ impl Calls {
                 references.note(values::value_type(group?.1));
             }
             let mut reader = body.get_operators_reader()?;
-            let (mut stops, mut indirect) = (false, false);
-            stops |= !Extra::in_body(breakpoints, body).breakpoints.is_empty();
+            let mut stops = !Extra::in_body(breakpoints, body).breakpoints.is_empty();
+            // The open blocks, of which some are loops.
+            let (mut open, mut loops) = (Vec::new(), 0);
             while !reader.eof() {
-                match reader.read()? {
-                    Operator::Loop { .. } => stops = true,
-                    Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => indirect = true,
+                let operator = reader.read()?;
+                match &operator {
+                    Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push(0),
+                    Operator::Loop { .. } => {
+                        open.push(1);
+                        loops += 1;
+                        stops = true;
+                    }
+                    Operator::End => loops -= open.pop().unwrap_or_default(),
+                    _ => {}
+                }
+                match operator {
+                    Operator::CallIndirect { type_index, .. }
+                    | Operator::ReturnCallIndirect { type_index, .. } => {
+                        graph.add_indirect(referenced.canonical(type_index), loops > 0);
+                    }
                     Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                         match index(function_index).checked_sub(imported) {
-                            Some(defined) if defined < module.bodies.len() => {
-                                graph.callees.push(count(defined));
-                            }
-                            _ => stops |= blocks.get(index(function_index)).copied().unwrap_or_default(),
+                            Some(defined) => graph.add(count(defined), loops > 0),
+                            None => stops |= blocks.get(index(function_index)).copied().unwrap_or_default(),
                         }
                     }
                     Operator::DataDrop { .. } | Operator::ElemDrop { .. } => drops = true,
@@ -68,17 +84,39 @@ impl Calls {
                     _ => {}
                 }
             }
-            graph.starts.push(graph.callees.len());
-            unwinds.push(stops || indirect);
-            polls.push(indirect);
+            graph.next();
+            unwinds.push(stops);
         }
-        for function in graph.recursive() {
-            mark(&mut unwinds, function);
-            mark(&mut polls, function);
+        for ty in (0..).take(module.types.len()) {
+            let mut blocking = false;
+            for function in referenced.of_canonical_type(ty) {
+                match index(function).checked_sub(imported) {
+                    Some(defined) => graph.add(count(defined), false),
+                    None => blocking |= blocks.get(index(function)).copied().unwrap_or_default(),
+                }
+            }
+            graph.next();
+            unwinds.push(blocking);
         }
+        let polls = graph.cut();
+        unwinds.iter_mut().zip(&polls).for_each(|(unwinds, polls)| *unwinds |= polls);
         graph.spread_to_callers(&mut unwinds);
         let linked = graph.callees_of(&unwinds);
-        Ok(Self { unwinds, polls, blocks, linked, imported, drops, references: references.0 })
+        let canonical = referenced.into_canonical();
+        Ok(Self { unwinds, polls, blocks, linked, imported, canonical, drops, references: references.0 })
+    }
+
+    /// Whether the program may be stopped in a call that an instruction makes, if it makes one other than a tail call.
+    pub(super) fn stops_in(&self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Call { function_index } => self.may_unwind(*function_index),
+            Operator::CallIndirect { type_index, .. } => {
+                let canonical = self.canonical.get(index(*type_index)).copied().unwrap_or_default();
+                let functions = self.polls.len();
+                self.unwinds.get(functions + index(canonical)).copied().unwrap_or(true)
+            }
+            _ => false,
+        }
     }
 
     /// Whether a call of this function may return because the program is being stopped. It must be tested afterwards.
@@ -134,124 +172,6 @@ impl References {
         if let Some(table) = module.tables.get(index(table)) {
             self.note(values::reference_type(table.element_type));
         }
-    }
-}
-
-fn mark(flags: &mut [bool], function: usize) {
-    if let Some(flag) = flags.get_mut(function) {
-        *flag = true;
-    }
-}
-
-/// The direct calls among defined functions, as one list with the place where each function's part starts.
-struct Graph {
-    starts: Vec<usize>,
-    callees: Vec<u32>,
-}
-
-impl Graph {
-    fn len(&self) -> usize {
-        self.starts.len().saturating_sub(1)
-    }
-
-    fn callees(&self, function: usize) -> &[u32] {
-        match self.starts.get(function..function + 2) {
-            Some([start, end]) => self.callees.get(*start..*end).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-
-    /// Marks the callees of marked functions.
-    fn callees_of(&self, marked: &[bool]) -> Vec<bool> {
-        let mut called = vec![false; self.len()];
-        let callers = marked.iter().enumerate().filter(|(_, marked)| **marked);
-        callers
-            .flat_map(|(caller, _)| self.callees(caller))
-            .for_each(|callee| mark(&mut called, index(*callee)));
-        called
-    }
-
-    /// Marks all direct and indirect callers of marked functions.
-    fn spread_to_callers(&self, marked: &mut [bool]) {
-        let mut callers = vec![Vec::new(); self.len()];
-        for caller in 0..self.len() {
-            for callee in self.callees(caller) {
-                if let Some(callers) = callers.get_mut(index(*callee)) {
-                    callers.push(caller);
-                }
-            }
-        }
-        let mut pending: Vec<_> =
-            marked.iter().enumerate().filter(|(_, marked)| **marked).map(|(function, _)| function).collect();
-        while let Some(function) = pending.pop() {
-            for caller in callers.get(function).into_iter().flatten() {
-                if let Some(marked @ false) = marked.get_mut(*caller) {
-                    *marked = true;
-                    pending.push(*caller);
-                }
-            }
-        }
-    }
-
-    /// The functions that are in a cycle of calls: Tarjan's strongly connected components, without recursion.
-    fn recursive(&self) -> Vec<usize> {
-        const UNSEEN: usize = usize::MAX;
-        let mut recursive = Vec::new();
-        let mut order = vec![UNSEEN; self.len()];
-        let mut lowest = vec![0; self.len()];
-        let mut on_stack = vec![false; self.len()];
-        let mut stack = Vec::new();
-        let mut next = 0;
-        // Functions being visited, with the number of callees done.
-        let mut visits: Vec<(usize, usize)> = Vec::new();
-        for root in 0..self.len() {
-            if order[root] != UNSEEN {
-                continue;
-            }
-            visits.push((root, 0));
-            while let Some((function, done)) = visits.last_mut() {
-                let function = *function;
-                if *done == 0 {
-                    order[function] = next;
-                    lowest[function] = next;
-                    next += 1;
-                    stack.push(function);
-                    on_stack[function] = true;
-                }
-                let callees = self.callees(function);
-                let mut descend = None;
-                while let Some(callee) = callees.get(*done).copied().map(index) {
-                    *done += 1;
-                    if order[callee] == UNSEEN {
-                        descend = Some(callee);
-                        break;
-                    }
-                    if on_stack[callee] {
-                        lowest[function] = lowest[function].min(order[callee]);
-                    }
-                }
-                if let Some(callee) = descend {
-                    visits.push((callee, 0));
-                    continue;
-                }
-                visits.pop();
-                if let Some((caller, _)) = visits.last() {
-                    lowest[*caller] = lowest[*caller].min(lowest[function]);
-                }
-                if lowest[function] == order[function] {
-                    let start = stack.iter().rposition(|member| *member == function).unwrap_or_default();
-                    let component = stack.split_off(start);
-                    for member in &component {
-                        on_stack[*member] = false;
-                    }
-                    let itself = || callees.iter().any(|callee| index(*callee) == function);
-                    if component.len() > 1 || itself() {
-                        recursive.extend(component);
-                    }
-                }
-            }
-        }
-        recursive
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn import(context: &Context<'_>, module: &Module<'_>, function: u32, 
     code.add(&[Instruction::Block(wasm_encoder::BlockType::Empty)]);
     let function_index = linker.function(Callee::Host(function));
     helpers::call_import(context, module, linker, &mut code, function, function_index);
-    Body { bytes: code.finish(), offsets: Offsets::default() }
+    Body { bytes: code.finish(), offsets: Offsets::default(), rare: Vec::new() }
 }
 
 /// The first of the stop points that the rest of a function has: with a loop around, any of that loop can follow.
@@ -213,8 +213,7 @@ fn rest(
             emitter.add(&Instruction::Br(1));
             emitter.close();
             // Who branches to its head has the loop itself from here on. Operands below it are parked and out of reach.
-            emitter.parked_op(block.start)?;
-            emitter.ops(block.start + 1..block.end + 1)?;
+            emitter.parked_loop(block.start, block.end)?;
         }
         emitter.close();
         next = block.end + 1;

@@ -48,6 +48,9 @@ pub const SPILLED: u32 = 16;
 /// Offset of the bytes that tell which segments were dropped.
 pub const SEGMENTS: u32 = 32;
 
+/// The largest frame, in bytes, whose values are stored before it is known that they fit. There is always room for it.
+pub(super) const IN_PLACE: u32 = 1024;
+
 /// Bytes in a page of memory.
 const PAGE: u32 = 65_536;
 
@@ -96,7 +99,7 @@ impl Control {
         let control = Self {
             memory: count(module.memories.len()),
             // At least a page for frames, whatever else there is.
-            pages: config.control_pages.clamp(1 + frames / PAGE, PAGE),
+            pages: config.control_pages.clamp(1 + (frames + IN_PLACE) / PAGE, PAGE),
             unwinding: next_global(),
             countdown: match config.poll {
                 super::Poll::Countdown => Some(next_global()),
@@ -129,7 +132,7 @@ impl Control {
     /// How many bytes of frames fit.
     pub(super) fn capacity(&self) -> u32 {
         // All 65,536 pages are a byte more than fits into the type.
-        self.pages.saturating_mul(PAGE) - self.frames
+        self.pages.saturating_mul(PAGE) - self.frames - IN_PLACE
     }
 
     /// Where to load from or store to, with an address that is an offset into the control memory less `offset`.

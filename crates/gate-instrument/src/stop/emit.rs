@@ -6,14 +6,15 @@ use wasmparser::Operator;
 use super::Poll;
 use super::blocks::Op;
 use super::calls::Calls;
-use super::control::{Control, POLL_SCRATCH, STOP_REQUESTED};
+use super::control::{Control, FRAMES_SIZE, IN_PLACE, POLL_SCRATCH, STOP_REQUESTED};
 use super::copies::Tail;
 use super::error::StopError;
 use super::layout::{self, Field, Layout, Source};
-use super::link::{Callee, Last, Linker, Place};
+use super::link::{self, Callee, Last, Linker, Place};
 use super::module::{count, index};
 use super::offsets::Offsets;
 use super::plan::{ByItself, Plan, Stop};
+use super::site::SiteKind;
 use super::values;
 use crate::accept::ValueType;
 
@@ -28,6 +29,24 @@ pub(super) struct Context<'c> {
     pub(super) control: &'c Control,
     /// How to poll.
     pub(super) poll: Poll,
+}
+
+impl Context<'_> {
+    /// Whether the code shall be such that a compiler that optimizes makes fast code of it, rather than small.
+    fn optimizes(&self) -> bool {
+        self.poll != Poll::Store
+    }
+
+    /// Whether the code of a stop point behind a call gives the values to a function, all on the native stack.
+    fn saves_from_stack(&self, layout: &Layout) -> bool {
+        self.saves_in_place(layout) && layout.fields.len() <= 2 * layout::CHUNK
+    }
+
+    /// Whether the code of a stop point stores the values that it saves, rather than a function it gives them to.
+    fn saves_in_place(&self, layout: &Layout) -> bool {
+        let is_reference = |field: &Field| self.control.spill(field.ty).is_some();
+        self.optimizes() && layout.size <= IN_PLACE && !layout.fields.iter().any(is_reference)
+    }
 }
 
 /// A function that is being emitted.
@@ -47,6 +66,8 @@ pub(super) struct Emitter<'e, 'a> {
     first_stop: usize,
     /// Where the code comes from.
     offsets: Offsets,
+    /// Where the branches to stop points are.
+    rare: Vec<u32>,
 }
 
 /// The body of a function.
@@ -55,6 +76,8 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// Where its code comes from, with offsets in these bytes.
     pub(super) offsets: Offsets,
+    /// Where it has branches that are hardly ever taken, as offsets in these bytes.
+    pub(super) rare: Vec<u32>,
 }
 
 impl<'e, 'a> Emitter<'e, 'a> {
@@ -65,7 +88,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
         first_stop: usize,
     ) -> Self {
         let (code, labels, offsets) = (Vec::new(), Vec::new(), Offsets::default());
-        Self { context, plan, linker, code, depth: 0, labels, first_stop, offsets }
+        Self { context, plan, linker, code, depth: 0, labels, first_stop, offsets, rare: Vec::new() }
     }
 
     /// The body of the function: `declared` are the locals it declares.
@@ -85,9 +108,11 @@ impl<'e, 'a> Emitter<'e, 'a> {
             ty.encode(&mut body);
         }
         let mut offsets = Offsets::default();
-        offsets.append(count(body.len()), &self.offsets);
+        let start = count(body.len());
+        offsets.append(start, &self.offsets);
         body.extend_from_slice(&self.code);
-        Body { bytes: body, offsets }
+        let rare = self.rare.iter().map(|branch| start + branch).collect();
+        Body { bytes: body, offsets, rare }
     }
 
     /// Appends an instruction that neither opens nor closes a block.
@@ -202,6 +227,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let from_innermost = count(position - self.first_stop);
         let stops = count(self.plan.stops.len() - self.first_stop);
         let relative = self.relative(stops - from_innermost);
+        self.rare.push(count(self.code.len()));
         self.add(&Instruction::BrIf(relative));
     }
 
@@ -221,6 +247,14 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn save(&mut self, stop: &Stop) {
         let plan = self.plan;
         let layout = plan.layout(stop);
+        if stop.kind == SiteKind::Call && self.context.saves_from_stack(&layout) {
+            self.save_from_stack(stop, &layout);
+            return;
+        }
+        if self.context.saves_in_place(&layout) {
+            self.save_in_place(stop, &layout);
+            return;
+        }
         let mut chunks = layout.chunks().peekable();
         while let Some(chunk) = chunks.next() {
             for field in chunk {
@@ -248,16 +282,134 @@ impl<'e, 'a> Emitter<'e, 'a> {
         self.call(Callee::Save(Vec::new(), Last::Yes));
     }
 
+    /// Gives the values to a function on the native stack: others take up the registers.
+    ///
+    /// Storing them here would need the address of the control memory, which the program has had before, so that it is kept
+    /// during the call that the program comes out of.
+    fn save_from_stack(&mut self, stop: &Stop, layout: &Layout) {
+        let plan = self.plan;
+        for _ in 0..link::REGISTERS {
+            self.add(&Instruction::I32Const(0));
+        }
+        let mut types = Vec::with_capacity(layout.fields.len());
+        for field in &layout.fields {
+            self.add(&Instruction::LocalGet(plan.local_of(field)));
+            // There are other registers for these.
+            types.push(match field.ty {
+                ValueType::F32 => {
+                    self.add(&Instruction::I32ReinterpretF32);
+                    ValueType::I32
+                }
+                ValueType::F64 => {
+                    self.add(&Instruction::I64ReinterpretF64);
+                    ValueType::I64
+                }
+                ty => ty,
+            });
+        }
+        self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+        self.call(Callee::SaveFromStack(types));
+    }
+
+    /// Stores the values one by one.
+    ///
+    /// Arguments of a call would have to be in certain registers, and the register allocator goes to some lengths to have them
+    /// there all the time, also in the loop that is left here if the program stops.
+    fn save_in_place(&mut self, stop: &Stop, layout: &Layout) {
+        let plan = self.plan;
+        let control = self.context.control;
+        let address = plan.address();
+        if !layout.fields.is_empty() {
+            self.add(&Instruction::I32Const(0));
+            self.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
+            self.add(&Instruction::LocalSet(address));
+        }
+        for field in &layout.fields {
+            self.add(&Instruction::LocalGet(address));
+            self.add(&Instruction::LocalGet(plan.local_of(field)));
+            self.add(&values::store(field.ty, control.at(control.frames + field.offset)));
+        }
+        self.add(&Instruction::I32Const(layout.size.cast_signed()));
+        self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+        self.call(Callee::Saved);
+    }
+
     /// Emits the instructions in a range of positions.
     pub(super) fn ops(&mut self, range: std::ops::Range<usize>) -> Result<(), StopError> {
-        for op in range {
-            self.op(op)?;
+        let mut next = range.start;
+        while next < range.end {
+            let copies = self.copies(next);
+            if copies > 1 {
+                self.before(next)?;
+                next = self.copied_loop(next, copies)?;
+            } else {
+                self.op(next)?;
+                next += 1;
+            }
         }
         Ok(())
     }
 
+    /// Emits a whole loop before which all operands are parked already.
+    pub(super) fn parked_loop(&mut self, start: usize, end: usize) -> Result<(), StopError> {
+        let copies = self.copies(start);
+        if copies > 1 {
+            self.copied_loop(start, copies)?;
+            return Ok(());
+        }
+        self.parked_op(start)?;
+        self.ops(start + 1..end + 1)
+    }
+
+    /// How often the body of a loop is emitted that starts at a position.
+    fn copies(&self, start: usize) -> usize {
+        if self.context.optimizes() { self.plan.copies(start) } else { 1 }
+    }
+
+    /// Emits a loop with its body a number of times, to poll only once for all of them. Gives the position behind it.
+    ///
+    /// ```wat
+    /// (block $done
+    ///   (loop $again
+    ///     (br_if $stop_0 (i32.atomic.load $control (i32.const 0)))
+    ///     (block $next
+    ///       …                   ;; with branches to `$next` instead of `$again`
+    ///       (br $done))
+    ///     …))
+    /// ```
+    fn copied_loop(&mut self, start: usize, copies: usize) -> Result<usize, StopError> {
+        let plan = self.plan;
+        let op = plan.op(start);
+        let block = plan.structure.block(op.block.expect("a loop is a block"));
+        let (results, end) = (self.linker.block_type(&block.ty.results), block.end);
+        self.offsets.note(count(self.code.len()), Some(op.offset));
+        self.open(&Instruction::Block(results));
+        let done = self.depth - 1;
+        self.parked_op(start)?;
+        let head = self.labels.pop().expect("the loop has just been opened");
+        for _ in 1..copies {
+            self.open(&Instruction::Block(BlockType::Empty));
+            self.labels.push(self.depth - 1);
+            self.ops(start + 1..end)?;
+            self.offsets.note(count(self.code.len()), Some(plan.op(end).offset));
+            self.add(&Instruction::Br(self.relative(done)));
+            self.labels.pop();
+            self.close();
+        }
+        self.labels.push(head);
+        self.ops(start + 1..end + 1)?;
+        self.close();
+        Ok(end + 1)
+    }
+
     /// Emits an instruction, and what belongs to its stop point.
     pub(super) fn op(&mut self, position: usize) -> Result<(), StopError> {
+        self.before(position)?;
+        self.parked_op(position)
+    }
+
+    /// Emits what comes before an instruction.
+    fn before(&mut self, position: usize) -> Result<(), StopError> {
         if self.code.len() > MAX_BODY {
             return Err(StopError::FunctionBytes { function: self.plan.function, limit: MAX_BODY });
         }
@@ -269,7 +421,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
             self.add(&Instruction::GlobalGet(global));
             self.branch_to_stop(stop);
         }
-        self.parked_op(position)
+        Ok(())
     }
 
     /// Emits an instruction before which all operands are parked already.
@@ -476,7 +628,10 @@ pub(super) fn function(
     linker: &mut Linker,
 ) -> Result<Body, StopError> {
     let declared = plan.locals.get(plan.ty.params.len()..).unwrap_or_default();
-    let declared: Vec<_> = declared.iter().chain(&plan.scratch).copied().collect();
+    let mut declared: Vec<_> = declared.iter().chain(&plan.scratch).copied().collect();
+    if context.optimizes() && !plan.stops.is_empty() {
+        declared.push(ValueType::I32);
+    }
     let mut emitter = Emitter::new(context, plan, linker, 0);
     if plan.stops.is_empty() {
         emitter.labels.push(0);
@@ -503,6 +658,11 @@ impl Plan<'_> {
         let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
         let live = stop.live.iter().map(|local| (*local, ty(*local)));
         layout::layout(live, &self.operands(stop), self.shared.as_deref().filter(|_| stop.is_own()))
+    }
+
+    /// A local behind all others.
+    fn address(&self) -> u32 {
+        count(self.locals.len() + self.scratch.len())
     }
 
     /// The local that a saved value is in.

@@ -7,7 +7,7 @@ use super::control::{Control, FRAMES_SIZE, SEGMENTS, STATUS, STATUS_OVERFLOW};
 use super::emit::{self, Context};
 use super::error::StopError;
 use super::layout::{self, TRAILER};
-use super::link::{Callee, Last, Linker};
+use super::link::{self, Callee, Last, Linker};
 use super::module::{Module, count, index};
 use super::operands::StackOf;
 use super::site::{Site, SiteId, SiteKind};
@@ -71,7 +71,9 @@ pub(super) fn body(
             code.add(&[Instruction::RefFunc(function)]);
             code.finish()
         }
-        Callee::Save(types, last) => save(context.control, types, *last),
+        Callee::Saved => saved(context.control),
+        Callee::Save(types, last) => save(context.control, types, *last, 0),
+        Callee::SaveFromStack(types) => save(context.control, types, Last::Yes, count(link::REGISTERS)),
         Callee::MemoryInit(data_index, mem) => {
             init(&Instruction::MemoryInit { mem: *mem, data_index: *data_index })
         }
@@ -165,7 +167,7 @@ pub(super) fn import_site(module: &Module<'_>, function: u32) -> Site {
     }
 }
 
-/// Appends values to the frames.
+/// Appends values to the frames, which are parameters from `first` on.
 ///
 /// ```wat
 /// (func $save_i32 (param i32) (param $site i32) (local $address i32)
@@ -178,10 +180,10 @@ pub(super) fn import_site(module: &Module<'_>, function: u32) -> Site {
 ///   (i32.store $control offset=40 (local.get $address) (i32.const 0))   ;; slot
 ///   (global.set $unwinding (i32.const 1)))
 /// ```
-fn save(control: &Control, types: &[ValueType], last: Last) -> Vec<u8> {
+fn save(control: &Control, types: &[ValueType], last: Last, first: u32) -> Vec<u8> {
     let trailer = if last == Last::Yes { TRAILER } else { 0 };
     let size = types.iter().map(|ty| layout::size(*ty)).sum::<u32>() + trailer;
-    let params = count(types.len()) + u32::from(last == Last::Yes);
+    let params = first + count(types.len()) + u32::from(last == Last::Yes);
     let address = params;
     let spilled = params + 1;
     let mut code = Code::new(&[ValType::I32, ValType::I32]);
@@ -202,7 +204,7 @@ fn save(control: &Control, types: &[ValueType], last: Last) -> Vec<u8> {
         Instruction::I32Store(control.at(FRAMES_SIZE)),
     ]);
     let mut offset = control.frames;
-    for (param, ty) in (0..).zip(types) {
+    for (param, ty) in (first..).zip(types) {
         if let Some((table, used)) = control.spill(*ty) {
             spill(&mut code, control, table, used, param, spilled, *ty);
         }
@@ -226,6 +228,47 @@ fn save(control: &Control, types: &[ValueType], last: Last) -> Vec<u8> {
             Instruction::GlobalSet(control.unwinding),
         ]);
     }
+    code.finish()
+}
+
+/// Appends the stop point to values that were stored behind the frames. There was room for them; makes sure that there still
+/// is for as much.
+///
+/// ```wat
+/// (func $saved (param $size i32) (param $site i32)
+///   (i32.store $control offset=12                                      ;; bytes of frames
+///     (i32.const 0)
+///     (local.tee $size (i32.add (local.get $size) (i32.load $control offset=12 (i32.const 0)))))
+///   (i32.store $control offset=24 (local.get $size) (local.get $site)) ;; the last 8 bytes
+///   (i32.store $control offset=28 (local.get $size) (i32.const 0))     ;; slot
+///   (global.set $unwinding (i32.const 1))
+///   (if (i32.gt_u (local.get $size) (i32.const 64480))
+///     (then (i32.store $control offset=8 (i32.const 0) (i32.const 1)) (unreachable))))
+/// ```
+fn saved(control: &Control) -> Vec<u8> {
+    let (size, site) = (0, 1);
+    let mut code = Code::new(&[]);
+    code.add(&[
+        Instruction::I32Const(0),
+        Instruction::LocalGet(size),
+        Instruction::I32Const(0),
+        Instruction::I32Load(control.at(FRAMES_SIZE)),
+        Instruction::I32Add,
+        Instruction::LocalTee(size),
+        Instruction::I32Store(control.at(FRAMES_SIZE)),
+        Instruction::LocalGet(size),
+        Instruction::LocalGet(site),
+        Instruction::I32Store(control.at(control.frames - TRAILER)),
+        Instruction::LocalGet(size),
+        Instruction::I32Const(0),
+        Instruction::I32Store(control.at(control.frames - TRAILER / 2)),
+        Instruction::I32Const(1),
+        Instruction::GlobalSet(control.unwinding),
+        Instruction::LocalGet(size),
+        Instruction::I32Const(control.capacity().cast_signed()),
+        Instruction::I32GtU,
+    ]);
+    fail(&mut code, control);
     code.finish()
 }
 

@@ -176,6 +176,23 @@ impl<'a> Plan<'a> {
         self.structure.ops.get(op).expect("positions come from the structure itself")
     }
 
+    /// How often the body of a loop is emitted, which the instruction at a position starts: an innermost one has its stop point at
+    /// its head only, and does not need to poll before each time that it runs.
+    pub(super) fn copies(&self, op: usize) -> usize {
+        /// How many instructions the copies of a loop may have together.
+        const OPS: usize = 128;
+        /// With more, the poll is no longer what takes time.
+        const COPIES: usize = 8;
+        let Op { operator: Operator::Loop { .. }, block: Some(block), .. } = self.op(op) else { return 1 };
+        let block = self.structure.block(*block);
+        let behind = self.stops.partition_point(|stop| stop.op < block.end);
+        let is_innermost = self.stop_at(op).is_some_and(|(stop, _)| stop + 1 == behind);
+        if !is_innermost || !block.ty.params.is_empty() {
+            return 1;
+        }
+        (OPS / (block.end - block.start)).clamp(1, COPIES)
+    }
+
     /// The scratch locals to park operands in before an instruction, the lowest operand's first.
     pub(super) fn parked_before(&self, op: usize) -> &[u32] {
         self.before.get(&op).and_then(|range| self.parked.get(range.clone())).unwrap_or_default()
@@ -351,11 +368,7 @@ impl Walk<'_> {
                 let arity = operator.operator_arity(&self.validator.visitor(position));
                 let (pops, pushes) = arity.expect("the validator knows the instruction's operands");
                 let (pops, pushes) = (index(pops), index(pushes));
-                let is_stop = match operator {
-                    Operator::Call { function_index } => calls.may_unwind(function_index),
-                    Operator::CallIndirect { .. } => true,
-                    _ => false,
-                };
+                let is_stop = calls.stops_in(&operator);
                 let is_call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
                 if is_stop || (is_call && extra.is_at(offset)) {
                     if self.watermark < self.stack.len() - pops {

@@ -15,7 +15,7 @@
 ;;   (type (;0;) (func (param i32) (result i32)))
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i32)))
-;;   (type (;3;) (func (param i32)))
+;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
 ;;   (type (;4;) (func))
 ;;   (memory (;0;) 4 4)
 ;;   (global (;0;) (mut i32) i32.const 0)
@@ -25,12 +25,12 @@
 ;;   (export "gate global 1" (global 1))
 ;;   (export "gate function 0" (func $leaf))
 ;;   (export "gate function 1" (func $f))
-;;   (export "gate save i32" (func 3))
-;;   (export "gate save" (func 4))
+;;   (export "gate saved" (func 3))
+;;   (export "gate save from stack" (func 4))
 ;;   (export "gate initialize" (func 5))
 ;;   (export "gate restore" (func 6))
 ;;   (func $leaf (;0;) (type 0) (param i32) (result i32)
-;;     (local i32)
+;;     (local i32 i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block (result i32) ;; label = @3
@@ -40,18 +40,25 @@
 ;;           local.set 1
 ;;           local.get 1
 ;;           global.get 1
+;;           (@metadata.code.branch_hint "\00")
 ;;           br_if 1 (;@2;)
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 0
+;;       i32.load offset=12
+;;       local.set 2
+;;       local.get 2
 ;;       local.get 1
+;;       i32.store offset=32
+;;       i32.const 12
 ;;       i32.const -2147483612
 ;;       call 3
 ;;     end
 ;;     i32.const 0
 ;;   )
 ;;   (func $f (;1;) (type 0) (param $n i32) (result i32)
-;;     (local i32)
+;;     (local i32 i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
@@ -60,77 +67,91 @@
 ;;               local.get $n
 ;;               call $leaf
 ;;               global.get 0
+;;               (@metadata.code.branch_hint "\00")
 ;;               br_if 2 (;@3;)
 ;;               local.set 1
 ;;               local.get 1
 ;;               global.get 1
+;;               (@metadata.code.branch_hint "\00")
 ;;               br_if 3 (;@2;)
 ;;             end
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
 ;;         i32.const 43
 ;;         call 4
 ;;         br 1 (;@1;)
 ;;       end
+;;       i32.const 0
+;;       i32.load offset=12
+;;       local.set 2
+;;       local.get 2
 ;;       local.get 1
+;;       i32.store offset=32
+;;       i32.const 12
 ;;       i32.const -2147483603
 ;;       call 3
 ;;     end
 ;;     i32.const 0
 ;;   )
 ;;   (func (;2;) (type 1) (result i32)
+;;     (local i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block (result i32) ;; label = @3
 ;;           i32.const 2
 ;;           call $f
 ;;           global.get 0
+;;           (@metadata.code.branch_hint "\00")
 ;;           br_if 1 (;@2;)
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
 ;;       i32.const 51
 ;;       call 4
 ;;     end
 ;;     i32.const 0
 ;;   )
 ;;   (func (;3;) (type 2) (param i32 i32)
-;;     (local i32 i32)
+;;     i32.const 0
+;;     local.get 0
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 2
-;;     i32.const 262100
-;;     i32.gt_u
-;;     if ;; label = @1
-;;       i32.const 0
-;;       i32.const 1
-;;       i32.store offset=8
-;;       unreachable
-;;     end
-;;     i32.const 0
-;;     local.get 2
-;;     i32.const 12
 ;;     i32.add
+;;     local.tee 0
 ;;     i32.store offset=12
-;;     local.get 2
 ;;     local.get 0
-;;     i32.store offset=32
-;;     local.get 2
 ;;     local.get 1
-;;     i32.store offset=36
-;;     local.get 2
+;;     i32.store offset=24
+;;     local.get 0
 ;;     i32.const 0
-;;     i32.store offset=40
+;;     i32.store offset=28
 ;;     i32.const 1
 ;;     global.set 0
+;;     local.get 0
+;;     i32.const 261088
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
 ;;   )
-;;   (func (;4;) (type 3) (param i32)
+;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 1
-;;     i32.const 262104
+;;     local.tee 5
+;;     i32.const 261080
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -139,14 +160,14 @@
 ;;       unreachable
 ;;     end
 ;;     i32.const 0
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 8
 ;;     i32.add
 ;;     i32.store offset=12
-;;     local.get 1
-;;     local.get 0
+;;     local.get 5
+;;     local.get 4
 ;;     i32.store offset=32
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 0
 ;;     i32.store offset=36
 ;;     i32.const 1
@@ -165,7 +186,7 @@
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate global 1" (global (;1;) (mut i32)))
-;;   (import "program" "gate save i32" (func (;0;) (type 3)))
+;;   (import "program" "gate saved" (func (;0;) (type 3)))
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 1)
@@ -188,7 +209,13 @@
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 0
+;;       i32.load offset=12
+;;       local.set 2
+;;       local.get 2
 ;;       local.get 1
+;;       i32.store offset=32
+;;       i32.const 12
 ;;       i32.const -2147483612
 ;;       call 0
 ;;     end

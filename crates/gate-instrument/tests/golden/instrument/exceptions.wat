@@ -20,9 +20,10 @@
 ;;   (type (;1;) (func))
 ;;   (type (;2;) (func (result i32)))
 ;;   (type (;3;) (func (result i32 exnref)))
-;;   (type (;4;) (func (param i32)))
-;;   (type (;5;) (func (param i32 exnref i32)))
-;;   (type (;6;) (func))
+;;   (type (;4;) (func (param i32 i32)))
+;;   (type (;5;) (func (param i32 i32 i32 i32 i32)))
+;;   (type (;6;) (func (param i32 exnref i32)))
+;;   (type (;7;) (func))
 ;;   (table (;0;) 0 exnref)
 ;;   (memory (;0;) 4 4)
 ;;   (tag $t (;0;) (type 0) (param i32))
@@ -32,28 +33,55 @@
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate tag 0" (tag 0))
 ;;   (export "gate function 0" (func $g))
-;;   (export "gate save" (func 2))
-;;   (export "gate save i32 exnref" (func 3))
-;;   (export "gate initialize" (func 4))
-;;   (export "gate restore" (func 5))
+;;   (export "gate saved" (func 2))
+;;   (export "gate save from stack" (func 3))
+;;   (export "gate save i32 exnref" (func 4))
+;;   (export "gate initialize" (func 5))
+;;   (export "gate restore" (func 6))
 ;;   (func $g (;0;) (type 1)
+;;     (local i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
-;;           loop ;; label = @4
-;;             i32.const 0
-;;             i32.atomic.load
-;;             br_if 2 (;@2;)
+;;           block ;; label = @4
+;;             loop ;; label = @5
+;;               i32.const 0
+;;               i32.atomic.load
+;;               (@metadata.code.branch_hint "\00")
+;;               br_if 3 (;@2;)
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;             end
 ;;           end
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 8
 ;;       i32.const 42
 ;;       call 2
 ;;     end
 ;;   )
 ;;   (func $f (;1;) (type 2) (result i32)
-;;     (local $e exnref) (local i32)
+;;     (local $e exnref) (local i32 i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
@@ -62,6 +90,7 @@
 ;;               try_table (catch_ref $t 0 (;@5;)) ;; label = @6
 ;;                 call $g
 ;;                 global.get 0
+;;                 (@metadata.code.branch_hint "\00")
 ;;                 br_if 3 (;@3;)
 ;;               end
 ;;               i32.const 0
@@ -72,6 +101,7 @@
 ;;             local.get 1
 ;;             call $g
 ;;             global.get 0
+;;             (@metadata.code.branch_hint "\00")
 ;;             br_if 2 (;@2;)
 ;;             drop
 ;;             local.get $e
@@ -79,23 +109,53 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
 ;;         i32.const 58
-;;         call 2
+;;         call 3
 ;;         br 1 (;@1;)
 ;;       end
 ;;       local.get 1
 ;;       local.get $e
 ;;       i32.const 67
-;;       call 3
+;;       call 4
 ;;     end
 ;;     i32.const 0
 ;;   )
-;;   (func (;2;) (type 4) (param i32)
+;;   (func (;2;) (type 4) (param i32 i32)
+;;     i32.const 0
+;;     local.get 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.add
+;;     local.tee 0
+;;     i32.store offset=12
+;;     local.get 0
+;;     local.get 1
+;;     i32.store offset=24
+;;     local.get 0
+;;     i32.const 0
+;;     i32.store offset=28
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 0
+;;     i32.const 261088
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
+;;   )
+;;   (func (;3;) (type 5) (param i32 i32 i32 i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 1
-;;     i32.const 262104
+;;     local.tee 5
+;;     i32.const 261080
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -104,25 +164,25 @@
 ;;       unreachable
 ;;     end
 ;;     i32.const 0
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 8
 ;;     i32.add
 ;;     i32.store offset=12
-;;     local.get 1
-;;     local.get 0
+;;     local.get 5
+;;     local.get 4
 ;;     i32.store offset=32
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 0
 ;;     i32.store offset=36
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;3;) (type 5) (param i32 exnref i32)
+;;   (func (;4;) (type 6) (param i32 exnref i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 3
-;;     i32.const 262096
+;;     i32.const 261072
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -176,8 +236,8 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;4;) (type 6))
-;;   (func (;5;) (type 6))
+;;   (func (;5;) (type 7))
+;;   (func (;6;) (type 7))
 ;; )
 ;;
 ;; continuation from stop point 0
@@ -187,12 +247,12 @@
 ;;   (type (;2;) (func (result i32)))
 ;;   (type (;3;) (func (result i32 exnref)))
 ;;   (type (;4;) (func))
-;;   (type (;5;) (func (param i32)))
+;;   (type (;5;) (func (param i32 i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 exnref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate tag 0" (tag (;0;) (type 0) (param i32)))
-;;   (import "program" "gate save" (func (;0;) (type 5)))
+;;   (import "program" "gate saved" (func (;0;) (type 5)))
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 1) (i32.const 0) func 1)
@@ -220,15 +280,39 @@
 ;;             block ;; label = @5
 ;;               br 1 (;@4;)
 ;;             end
-;;             loop ;; label = @5
-;;               i32.const 0
-;;               i32.atomic.load
-;;               br_if 3 (;@2;)
+;;             block ;; label = @5
+;;               loop ;; label = @6
+;;                 i32.const 0
+;;                 i32.atomic.load
+;;                 br_if 4 (;@2;)
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;               end
 ;;             end
 ;;           end
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 8
 ;;       i32.const 42
 ;;       call 0
 ;;     end
@@ -244,14 +328,14 @@
 ;;   (type (;4;) (func (result i32 exnref)))
 ;;   (type (;5;) (func))
 ;;   (type (;6;) (func (result i32)))
-;;   (type (;7;) (func (param i32)))
+;;   (type (;7;) (func (param i32 i32 i32 i32 i32)))
 ;;   (type (;8;) (func (param i32 exnref i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 exnref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate tag 0" (tag (;0;) (type 0) (param i32)))
 ;;   (import "program" "gate function 0" (func (;0;) (type 1)))
-;;   (import "program" "gate save" (func (;1;) (type 7)))
+;;   (import "program" "gate save from stack" (func (;1;) (type 7)))
 ;;   (import "program" "gate save i32 exnref" (func (;2;) (type 8)))
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 3))
@@ -293,6 +377,10 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
+;;         i32.const 0
 ;;         i32.const 58
 ;;         call 1
 ;;         br 1 (;@1;)

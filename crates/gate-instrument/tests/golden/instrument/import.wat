@@ -11,7 +11,7 @@
 ;;   (type (;0;) (func (param i32 i64) (result i32)))
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i64) (result i32)))
-;;   (type (;3;) (func (param i32)))
+;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
 ;;   (type (;4;) (func (param i32 i64 i32)))
 ;;   (type (;5;) (func))
 ;;   (import "host" "block" (func $block (;0;) (type 0)))
@@ -23,14 +23,16 @@
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate function 0" (func $block))
+;;   (export "gate function 1" (func 1))
 ;;   (export "gate import 0" (func 3))
-;;   (export "gate save" (func 4))
+;;   (export "gate save from stack" (func 4))
 ;;   (export "gate host 0" (func 5))
 ;;   (export "gate save i32 i64" (func 6))
 ;;   (export "gate initialize" (func 7))
 ;;   (export "gate restore" (func 8))
 ;;   (elem (;0;) func 3)
 ;;   (func (;1;) (type 1) (result i32)
+;;     (local i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block (result i32) ;; label = @3
@@ -38,10 +40,15 @@
 ;;           i64.const 2
 ;;           call 3
 ;;           global.get 0
+;;           (@metadata.code.branch_hint "\00")
 ;;           br_if 1 (;@2;)
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
 ;;       i32.const 75
 ;;       call 4
 ;;     end
@@ -70,12 +77,12 @@
 ;;     call 6
 ;;     i32.const 0
 ;;   )
-;;   (func (;4;) (type 3) (param i32)
+;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 1
-;;     i32.const 262104
+;;     local.tee 5
+;;     i32.const 261080
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -84,14 +91,14 @@
 ;;       unreachable
 ;;     end
 ;;     i32.const 0
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 8
 ;;     i32.add
 ;;     i32.store offset=12
-;;     local.get 1
-;;     local.get 0
+;;     local.get 5
+;;     local.get 4
 ;;     i32.store offset=32
-;;     local.get 1
+;;     local.get 5
 ;;     i32.const 0
 ;;     i32.store offset=36
 ;;     i32.const 1
@@ -107,7 +114,7 @@
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 3
-;;     i32.const 262092
+;;     i32.const 261068
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0

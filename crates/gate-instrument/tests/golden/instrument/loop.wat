@@ -15,36 +15,62 @@
 ;; (module
 ;;   (type (;0;) (func (param i32)))
 ;;   (type (;1;) (func (param i32) (result i32)))
-;;   (type (;2;) (func (param i32)))
-;;   (type (;3;) (func (param i32 i32 i32)))
+;;   (type (;2;) (func (param i32 i32)))
+;;   (type (;3;) (func (param i32 i32 i32 i32 i32 i32 i32)))
 ;;   (type (;4;) (func))
 ;;   (memory (;0;) 4 4)
 ;;   (global (;0;) (mut i32) i32.const 0)
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate function 0" (func $g))
-;;   (export "gate save" (func 2))
-;;   (export "gate save i32 i32" (func 3))
+;;   (export "gate saved" (func 2))
+;;   (export "gate save from stack i32 i32" (func 3))
 ;;   (export "gate initialize" (func 4))
 ;;   (export "gate restore" (func 5))
 ;;   (func $g (;0;) (type 0) (param i32)
+;;     (local i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
-;;           loop ;; label = @4
-;;             i32.const 0
-;;             i32.atomic.load
-;;             br_if 2 (;@2;)
+;;           block ;; label = @4
+;;             loop ;; label = @5
+;;               i32.const 0
+;;               i32.atomic.load
+;;               (@metadata.code.branch_hint "\00")
+;;               br_if 3 (;@2;)
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 br 2 (;@4;)
+;;               end
+;;             end
 ;;           end
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 8
 ;;       i32.const 30
 ;;       call 2
 ;;     end
 ;;   )
 ;;   (func $f (;1;) (type 1) (param $n i32) (result i32)
-;;     (local $dead i64) (local i32)
+;;     (local $dead i64) (local i32 i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
@@ -55,10 +81,12 @@
 ;;             loop ;; label = @5
 ;;               i32.const 0
 ;;               i32.atomic.load
+;;               (@metadata.code.branch_hint "\00")
 ;;               br_if 2 (;@3;)
 ;;               local.get $n
 ;;               call $g
 ;;               global.get 0
+;;               (@metadata.code.branch_hint "\00")
 ;;               br_if 3 (;@2;)
 ;;               i64.const 5
 ;;               local.set $dead
@@ -73,12 +101,24 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 0
+;;         i32.load offset=12
+;;         local.set 3
+;;         local.get 3
 ;;         local.get $n
+;;         i32.store offset=32
+;;         local.get 3
 ;;         local.get 2
+;;         i32.store offset=36
+;;         i32.const 16
 ;;         i32.const 40
-;;         call 3
+;;         call 2
 ;;         br 1 (;@1;)
 ;;       end
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
 ;;       local.get $n
 ;;       local.get 2
 ;;       i32.const 44
@@ -86,39 +126,38 @@
 ;;     end
 ;;     i32.const 0
 ;;   )
-;;   (func (;2;) (type 2) (param i32)
-;;     (local i32 i32)
+;;   (func (;2;) (type 2) (param i32 i32)
+;;     i32.const 0
+;;     local.get 0
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 1
-;;     i32.const 262104
-;;     i32.gt_u
-;;     if ;; label = @1
-;;       i32.const 0
-;;       i32.const 1
-;;       i32.store offset=8
-;;       unreachable
-;;     end
-;;     i32.const 0
-;;     local.get 1
-;;     i32.const 8
 ;;     i32.add
+;;     local.tee 0
 ;;     i32.store offset=12
-;;     local.get 1
 ;;     local.get 0
-;;     i32.store offset=32
 ;;     local.get 1
+;;     i32.store offset=24
+;;     local.get 0
 ;;     i32.const 0
-;;     i32.store offset=36
+;;     i32.store offset=28
 ;;     i32.const 1
 ;;     global.set 0
+;;     local.get 0
+;;     i32.const 261088
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
 ;;   )
-;;   (func (;3;) (type 3) (param i32 i32 i32)
+;;   (func (;3;) (type 3) (param i32 i32 i32 i32 i32 i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 3
-;;     i32.const 262096
+;;     local.tee 7
+;;     i32.const 261072
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -127,20 +166,20 @@
 ;;       unreachable
 ;;     end
 ;;     i32.const 0
-;;     local.get 3
+;;     local.get 7
 ;;     i32.const 16
 ;;     i32.add
 ;;     i32.store offset=12
-;;     local.get 3
-;;     local.get 0
+;;     local.get 7
+;;     local.get 4
 ;;     i32.store offset=32
-;;     local.get 3
-;;     local.get 1
+;;     local.get 7
+;;     local.get 5
 ;;     i32.store offset=36
-;;     local.get 3
-;;     local.get 2
+;;     local.get 7
+;;     local.get 6
 ;;     i32.store offset=40
-;;     local.get 3
+;;     local.get 7
 ;;     i32.const 0
 ;;     i32.store offset=44
 ;;     i32.const 1
@@ -155,10 +194,10 @@
 ;;   (type (;0;) (func (param i32)))
 ;;   (type (;1;) (func (param i32) (result i32)))
 ;;   (type (;2;) (func))
-;;   (type (;3;) (func (param i32)))
+;;   (type (;3;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate save" (func (;0;) (type 3)))
+;;   (import "program" "gate saved" (func (;0;) (type 3)))
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 1))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 1)
@@ -178,15 +217,39 @@
 ;;             block ;; label = @5
 ;;               br 1 (;@4;)
 ;;             end
-;;             loop ;; label = @5
-;;               i32.const 0
-;;               i32.atomic.load
-;;               br_if 3 (;@2;)
+;;             block ;; label = @5
+;;               loop ;; label = @6
+;;                 i32.const 0
+;;                 i32.atomic.load
+;;                 br_if 4 (;@2;)
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;               end
 ;;             end
 ;;           end
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 8
 ;;       i32.const 30
 ;;       call 0
 ;;     end
@@ -198,15 +261,17 @@
 ;;   (type (;0;) (func (param i32)))
 ;;   (type (;1;) (func (param i32) (result i32)))
 ;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (param i32 i32 i32)))
+;;   (type (;3;) (func (param i32 i32)))
+;;   (type (;4;) (func (param i32 i32 i32 i32 i32 i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate function 0" (func (;0;) (type 0)))
-;;   (import "program" "gate save i32 i32" (func (;1;) (type 3)))
+;;   (import "program" "gate saved" (func (;1;) (type 3)))
+;;   (import "program" "gate save from stack i32 i32" (func (;2;) (type 4)))
 ;;   (table (;0;) 1 1 funcref)
-;;   (export "0" (func 2))
-;;   (elem (;0;) (table 0) (i32.const 0) func 2)
-;;   (func (;2;) (type 2) (result i32)
+;;   (export "0" (func 3))
+;;   (elem (;0;) (table 0) (i32.const 0) func 3)
+;;   (func (;3;) (type 2) (result i32)
 ;;     (local i32 i64 i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -263,16 +328,28 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 0
+;;         i32.load offset=12
+;;         local.set 3
+;;         local.get 3
 ;;         local.get 0
+;;         i32.store offset=32
+;;         local.get 3
 ;;         local.get 2
+;;         i32.store offset=36
+;;         i32.const 16
 ;;         i32.const 40
 ;;         call 1
 ;;         br 1 (;@1;)
 ;;       end
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
+;;       i32.const 0
 ;;       local.get 0
 ;;       local.get 2
 ;;       i32.const 44
-;;       call 1
+;;       call 2
 ;;     end
 ;;     i32.const 0
 ;;   )

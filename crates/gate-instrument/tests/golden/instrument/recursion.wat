@@ -68,7 +68,7 @@
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 2
-;;     i32.const 262100
+;;     i32.const 261076
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0

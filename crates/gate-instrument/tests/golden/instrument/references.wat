@@ -25,26 +25,85 @@
 ;;   (export "gate initialize" (func 2))
 ;;   (export "gate restore" (func 3))
 ;;   (func $f (;0;) (type 0) (param $a funcref) (param $n i32) (result funcref)
-;;     (local externref)
+;;     (local externref i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block (result funcref) ;; label = @3
 ;;           ref.null extern
 ;;           local.set 2
 ;;           local.get 2
-;;           loop ;; label = @4
-;;             global.get 1
-;;             i64.const 1
-;;             i64.sub
-;;             global.set 1
-;;             global.get 1
-;;             i64.eqz
-;;             br_if 2 (;@2;)
-;;             local.get $n
-;;             i32.const 1
-;;             i32.sub
-;;             local.tee $n
-;;             br_if 0 (;@4;)
+;;           block ;; label = @4
+;;             loop ;; label = @5
+;;               global.get 1
+;;               i64.const 1
+;;               i64.sub
+;;               global.set 1
+;;               global.get 1
+;;               i64.eqz
+;;               (@metadata.code.branch_hint "\00")
+;;               br_if 3 (;@2;)
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 local.get $n
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee $n
+;;                 br_if 0 (;@6;)
+;;                 br 2 (;@4;)
+;;               end
+;;               local.get $n
+;;               i32.const 1
+;;               i32.sub
+;;               local.tee $n
+;;               br_if 0 (;@5;)
+;;             end
 ;;           end
 ;;           drop
 ;;           local.get $a
@@ -64,7 +123,7 @@
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 4
-;;     i32.const 262092
+;;     i32.const 261068
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -214,19 +273,77 @@
 ;;               br_if 0 (;@5;)
 ;;               br 1 (;@4;)
 ;;             end
-;;             loop ;; label = @5
-;;               global.get 1
-;;               i64.const 1
-;;               i64.sub
-;;               global.set 1
-;;               global.get 1
-;;               i64.eqz
-;;               br_if 3 (;@2;)
-;;               local.get 1
-;;               i32.const 1
-;;               i32.sub
-;;               local.tee 1
-;;               br_if 0 (;@5;)
+;;             block ;; label = @5
+;;               loop ;; label = @6
+;;                 global.get 1
+;;                 i64.const 1
+;;                 i64.sub
+;;                 global.set 1
+;;                 global.get 1
+;;                 i64.eqz
+;;                 br_if 4 (;@2;)
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   local.get 1
+;;                   i32.const 1
+;;                   i32.sub
+;;                   local.tee 1
+;;                   br_if 0 (;@7;)
+;;                   br 2 (;@5;)
+;;                 end
+;;                 local.get 1
+;;                 i32.const 1
+;;                 i32.sub
+;;                 local.tee 1
+;;                 br_if 0 (;@6;)
+;;               end
 ;;             end
 ;;           end
 ;;           drop

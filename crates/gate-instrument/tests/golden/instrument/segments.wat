@@ -17,7 +17,7 @@
 ;;   (type (;0;) (func))
 ;;   (type (;1;) (func (param i32 i32 i32)))
 ;;   (type (;2;) (func))
-;;   (type (;3;) (func (param i32)))
+;;   (type (;3;) (func (param i32 i32)))
 ;;   (table (;0;) 4 funcref)
 ;;   (memory (;0;) 1)
 ;;   (memory (;1;) 4 4)
@@ -32,36 +32,118 @@
 ;;   (export "gate memory.init 0 1" (func 1))
 ;;   (export "gate table.init 0 1" (func 2))
 ;;   (export "gate data.drop 1" (func 3))
-;;   (export "gate save" (func 4))
+;;   (export "gate saved" (func 4))
 ;;   (export "gate initialize" (func 5))
 ;;   (export "gate restore" (func 6))
 ;;   (elem (;0;) func $f)
 ;;   (elem (;1;) funcref (ref.null func))
 ;;   (func $f (;0;) (type 0)
+;;     (local i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
-;;           loop ;; label = @4
-;;             global.get 1
-;;             i64.const 1
-;;             i64.sub
-;;             global.set 1
-;;             global.get 1
-;;             i64.eqz
-;;             br_if 2 (;@2;)
-;;             i32.const 0
-;;             i32.const 0
-;;             i32.const 7
-;;             memory.init 1
-;;             i32.const 0
-;;             i32.const 0
-;;             i32.const 1
-;;             table.init 1
+;;           block ;; label = @4
+;;             loop ;; label = @5
+;;               global.get 1
+;;               i64.const 1
+;;               i64.sub
+;;               global.set 1
+;;               global.get 1
+;;               i64.eqz
+;;               (@metadata.code.branch_hint "\00")
+;;               br_if 3 (;@2;)
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               block ;; label = @6
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 7
+;;                 memory.init 1
+;;                 i32.const 0
+;;                 i32.const 0
+;;                 i32.const 1
+;;                 table.init 1
+;;                 br 2 (;@4;)
+;;               end
+;;               i32.const 0
+;;               i32.const 0
+;;               i32.const 7
+;;               memory.init 1
+;;               i32.const 0
+;;               i32.const 0
+;;               i32.const 1
+;;               table.init 1
+;;             end
 ;;           end
 ;;           call 3
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 8
 ;;       i32.const 55
 ;;       call 4
 ;;     end
@@ -84,12 +166,24 @@
 ;;     i32.const 1
 ;;     i32.store8 1 offset=32
 ;;   )
-;;   (func (;4;) (type 3) (param i32)
-;;     (local i32 i32)
+;;   (func (;4;) (type 3) (param i32 i32)
+;;     i32.const 0
+;;     local.get 0
 ;;     i32.const 0
 ;;     i32.load 1 offset=12
-;;     local.tee 1
-;;     i32.const 262088
+;;     i32.add
+;;     local.tee 0
+;;     i32.store 1 offset=12
+;;     local.get 0
+;;     local.get 1
+;;     i32.store 1 offset=40
+;;     local.get 0
+;;     i32.const 0
+;;     i32.store 1 offset=44
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 0
+;;     i32.const 261072
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -97,19 +191,6 @@
 ;;       i32.store 1 offset=8
 ;;       unreachable
 ;;     end
-;;     i32.const 0
-;;     local.get 1
-;;     i32.const 8
-;;     i32.add
-;;     i32.store 1 offset=12
-;;     local.get 1
-;;     local.get 0
-;;     i32.store 1 offset=48
-;;     local.get 1
-;;     i32.const 0
-;;     i32.store 1 offset=52
-;;     i32.const 1
-;;     global.set 0
 ;;   )
 ;;   (func (;5;) (type 2)
 ;;     i32.const 1

@@ -66,12 +66,12 @@ fn branch_tables() {
 
 #[test]
 fn recursion() {
-    check_file("recursion", 57);
+    check_file("recursion", 53);
 }
 
 #[test]
 fn indirect_calls() {
-    check_file("indirect_calls", 14);
+    check_file("indirect_calls", 12);
 }
 
 #[test]
