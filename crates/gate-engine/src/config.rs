@@ -191,6 +191,8 @@ fn config(settings: Settings) -> Config {
     config.relaxed_simd_deterministic(true);
     // For one instruction, an atomic load that no optimization removes. What is accepted has none of its own.
     config.wasm_threads(settings.poll() == Some(Poll::Atomic));
+    // Stop points have hints, without which their code is laid out in the way of the program's.
+    config.wasm_branch_hinting(settings.tier != Tier::Winch);
     config.wasm_memory64(false);
     config.wasm_function_references(false);
     config.wasm_gc(false);
