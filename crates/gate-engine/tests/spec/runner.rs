@@ -1,6 +1,7 @@
 //! The modules and instances of one script.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use gate_engine::{Settings, Stops, Tier};
 use gate_instrument::accept::{Limits, Refusal, validate};
@@ -9,6 +10,7 @@ use wasmtime::{Engine, Error, Instance, Linker, Module, Store, Val, bail, ensure
 
 use crate::script::Done;
 use crate::spectest;
+use crate::stoppable::{Stoppable, Stopping};
 
 /// The stack of programs in scripts. Some recurse some hundred levels deep, others until it is exhausted.
 const STACK_BYTES: usize = 512 << 10;
@@ -17,16 +19,24 @@ const STACK_BYTES: usize = 512 << 10;
 pub(crate) struct Runner {
     pub(crate) store: Store<()>,
     linker: Linker<()>,
+    stopping: Stopping,
     current: Option<Slot>,
     named: HashMap<String, Slot>,
-    definitions: HashMap<Option<String>, Option<Module>>,
+    definitions: HashMap<Option<String>, Option<Compiled>>,
     skipped_imports: HashSet<String>,
 }
 
+/// A module, and what is needed to stop its instances.
+#[derive(Clone)]
+struct Compiled {
+    module: Module,
+    stoppable: Option<Rc<Stoppable>>,
+}
+
 /// An instance, or the place of one that was skipped.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Slot {
-    Instance(Instance),
+    Instance(Instance, Option<Rc<Stoppable>>),
     Skipped,
 }
 
@@ -35,21 +45,23 @@ pub(crate) enum Made {
     /// It was skipped for this reason.
     Skipped(String),
     /// It worked.
-    Instance(Instance),
+    Instance(Instance, Option<Rc<Stoppable>>),
     /// It could not be linked, or it trapped.
     Failed(Error),
 }
 
 impl Runner {
     /// A runner with nothing but the module `spectest`.
-    pub(crate) fn new(tier: Tier) -> wasmtime::Result<Self> {
-        let settings = Settings { tier, stops: Stops::None, stack_bytes: STACK_BYTES };
+    pub(crate) fn new(tier: Tier, stopping: Stopping) -> wasmtime::Result<Self> {
+        let stops = if stopping == Stopping::Unstoppable { Stops::None } else { Stops::Count };
+        let settings = Settings { tier, stops, stack_bytes: STACK_BYTES };
         let engine = Engine::new(&gate_engine::engine_config(settings))?;
         let mut store = Store::new(&engine, ());
         let linker = spectest::linker(&mut store)?;
         Ok(Self {
             store,
             linker,
+            stopping,
             current: None,
             named: HashMap::new(),
             definitions: HashMap::new(),
@@ -72,9 +84,19 @@ impl Runner {
         Ok(ours)
     }
 
-    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Result<Module, String>> {
+    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Result<Compiled, String>> {
         match self.judge(wasm)? {
-            Ok(()) => Ok(Ok(Module::new(self.store.engine(), wasm)?)),
+            Ok(()) => {
+                let engine = self.store.engine();
+                Ok(Ok(match self.stopping {
+                    Stopping::Unstoppable => Compiled { module: Module::new(engine, wasm)?, stoppable: None },
+                    Stopping::Never | Stopping::Everywhere => {
+                        let (instrumented, stoppable) = Stoppable::new(wasm, self.stopping)?;
+                        let module = Module::new(engine, instrumented)?;
+                        Compiled { module, stoppable: Some(Rc::new(stoppable)) }
+                    }
+                }))
+            }
             Err(Refusal::Feature { feature, .. }) => Ok(Err(format!("need {feature}"))),
             Err(Refusal::Limit { what, limit, .. }) => Ok(Err(format!("have more than {limit} {what}"))),
             Err(refusal) => bail!("{refusal}"),
@@ -89,12 +111,17 @@ impl Runner {
         }
     }
 
-    fn link(&mut self, module: &Module) -> Made {
+    fn link(&mut self, compiled: &Compiled) -> Made {
+        let Compiled { module, stoppable } = compiled;
         if module.imports().any(|import| self.skipped_imports.contains(import.module())) {
             return Made::Skipped("need a module that was skipped".to_owned());
         }
-        match self.linker.instantiate(&mut self.store, module) {
-            Ok(instance) => Made::Instance(instance),
+        let instance = match self.linker.instantiate(&mut self.store, module) {
+            Ok(instance) => instance,
+            Err(error) => return Made::Failed(error),
+        };
+        match stoppable.as_ref().map_or(Ok(()), |stoppable| stoppable.start(&mut self.store, instance)) {
+            Ok(()) => Made::Instance(instance, stoppable.clone()),
             Err(error) => Made::Failed(error),
         }
     }
@@ -107,14 +134,14 @@ impl Runner {
 
     fn keep(&mut self, name: Option<&str>, made: Made) -> wasmtime::Result<Done> {
         let (slot, done) = match made {
-            Made::Instance(instance) => (Slot::Instance(instance), Done::Passed),
+            Made::Instance(instance, stoppable) => (Slot::Instance(instance, stoppable), Done::Passed),
             Made::Skipped(reason) => (Slot::Skipped, Done::Skipped(reason)),
             Made::Failed(error) => return Err(error),
         };
-        self.current = Some(slot);
         if let Some(name) = name {
-            self.named.insert(name.to_owned(), slot);
+            self.named.insert(name.to_owned(), slot.clone());
         }
+        self.current = Some(slot);
         Ok(done)
     }
 
@@ -146,7 +173,7 @@ impl Runner {
     /// Makes an instance available for imports.
     pub(crate) fn register(&mut self, name: &str, module: Option<&str>) -> wasmtime::Result<Done> {
         match self.slot(module)? {
-            Slot::Instance(instance) => {
+            Slot::Instance(instance, _) => {
                 self.skipped_imports.remove(name);
                 self.linker.instance(&mut self.store, name, instance)?;
                 Ok(Done::Passed)
@@ -160,8 +187,8 @@ impl Runner {
 
     fn slot(&self, module: Option<&str>) -> wasmtime::Result<Slot> {
         match module {
-            Some(name) => self.named.get(name).copied().with_context(|| format!("no instance {name}")),
-            None => self.current.context("no current instance"),
+            Some(name) => self.named.get(name).cloned().with_context(|| format!("no instance {name}")),
+            None => self.current.clone().context("no current instance"),
         }
     }
 
@@ -172,13 +199,17 @@ impl Runner {
         name: &str,
         arguments: &[Val],
     ) -> wasmtime::Result<Option<Result<Vec<Val>, Error>>> {
-        let Slot::Instance(instance) = self.slot(module)? else { return Ok(None) };
+        let Slot::Instance(instance, stoppable) = self.slot(module)? else { return Ok(None) };
         let function =
             instance.get_func(&mut self.store, name).with_context(|| format!("no function {name}"))?;
         let ty = function.ty(&self.store);
         ensure!(ty.params().len() == arguments.len(), "{} parameters expected", ty.params().len());
         let mut results = vec![Val::I32(0); ty.results().len()];
-        Ok(Some(function.call(&mut self.store, arguments, &mut results).map(|()| results)))
+        let called = match stoppable {
+            Some(stoppable) => stoppable.call(&mut self.store, instance, function, arguments, &mut results),
+            None => function.call(&mut self.store, arguments, &mut results),
+        };
+        Ok(Some(called.map(|()| results)))
     }
 
     /// Reads an exported global; `None` when its module was skipped.
@@ -187,7 +218,7 @@ impl Runner {
         module: Option<&str>,
         name: &str,
     ) -> wasmtime::Result<Option<Result<Vec<Val>, Error>>> {
-        let Slot::Instance(instance) = self.slot(module)? else { return Ok(None) };
+        let Slot::Instance(instance, _) = self.slot(module)? else { return Ok(None) };
         let global =
             instance.get_global(&mut self.store, name).with_context(|| format!("no global {name}"))?;
         Ok(Some(Ok(vec![global.get(&mut self.store)])))

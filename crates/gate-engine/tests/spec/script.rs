@@ -9,6 +9,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
 use crate::runner::{Made, Runner};
+use crate::stoppable::Stopping;
 use crate::values;
 
 /// What became of the directives of a script.
@@ -44,12 +45,12 @@ pub(crate) enum Done {
 type Result = wasmtime::Result<Done>;
 
 /// Runs the script `text`. In a superseded one, modules that it says are invalid may be valid.
-pub(crate) fn run(tier: Tier, text: &str, superseded: bool) -> Report {
+pub(crate) fn run(tier: Tier, stopping: Stopping, text: &str, superseded: bool) -> Report {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).unwrap();
     let script: Wast<'_> = parser::parse(&buffer).unwrap();
-    let mut runner = Runner::new(tier).unwrap();
+    let mut runner = Runner::new(tier, stopping).unwrap();
     let mut report = Report::default();
     for directive in script.directives {
         let (line, _) = directive.span().linecol_in(text);
@@ -161,7 +162,7 @@ fn execute(runner: &mut Runner, exec: WastExecute<'_>) -> wasmtime::Result<Outco
         WastExecute::Invoke(invoke) => call(runner, &invoke),
         WastExecute::Wat(mut module) => Ok(match runner.instantiate(&module.encode()?)? {
             Made::Skipped(_) => None,
-            Made::Instance(_) => Some(Ok(Vec::new())),
+            Made::Instance(..) => Some(Ok(Vec::new())),
             Made::Failed(error) => Some(Err(error)),
         }),
         WastExecute::Get { module, global, .. } => runner.global(module.map(|id| id.name()), global),
@@ -181,7 +182,7 @@ fn refused(runner: &Runner, mut module: QuoteWat<'_>, message: &str, superseded:
 fn unlinkable(runner: &mut Runner, mut module: Wat<'_>) -> Result {
     match runner.instantiate(&module.encode()?)? {
         Made::Skipped(reason) => Ok(Done::Skipped(reason)),
-        Made::Instance(_) => bail!("the module could be linked"),
+        Made::Instance(..) => bail!("the module could be linked"),
         Made::Failed(error) => {
             ensure!(!error.is::<wasmtime::Trap>(), "{error:#}; expected not to be linked");
             Ok(Done::Passed)
