@@ -7,6 +7,7 @@ mod better;
 mod directories;
 mod exit;
 mod failure;
+mod inspect;
 mod json;
 mod keeping;
 mod lives;
@@ -18,6 +19,7 @@ mod runtime;
 mod session;
 mod signals;
 mod text;
+mod tool;
 mod workshop;
 
 use std::process::ExitCode;
@@ -29,5 +31,6 @@ use crate::options::{Command, Options};
 fn main() -> ExitCode {
     match Options::parse().command {
         Command::Run(options) => session::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
     }
 }

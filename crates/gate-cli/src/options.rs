@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gate_runtime::Tier;
 
+use crate::inspect::InspectOptions;
+
 /// Run untrusted WebAssembly programs, each in its own sealed process.
 #[derive(Debug, Parser)]
 #[command(name = "gate", version, max_term_width = 100)]
@@ -17,7 +19,8 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunOptions),
+    Run(Box<RunOptions>),
+    Inspect(InspectOptions),
 }
 
 const EXIT_STATUS: &str = "\
@@ -254,7 +257,7 @@ impl From<SnapshotFormat> for gate_runtime::Format {
     }
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text).map_err(|error| format!("{error} (write it like 64MiB, 1GiB or 5000)"))
 }
 
@@ -267,7 +270,7 @@ fn stack_size(text: &str) -> Result<u64, String> {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
         .map_err(|error| format!("{error} (write it like 500ms, 2s or 1m30s)"))?;
     if time.is_zero() {

@@ -24,6 +24,17 @@ pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n  ")
 }
 
+/// Like [`escaped`], of several lines, which are kept as they are.
+pub(crate) fn safe_lines(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        safe.push_str(&escaped(line));
+        safe.push_str(end);
+    }
+    safe
+}
+
 /// A size for people.
 pub(crate) fn bytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
@@ -31,7 +42,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, escaped_lines};
+    use super::{escaped, escaped_lines, safe_lines};
 
     #[test]
     fn control_characters_are_written_out() {
@@ -40,5 +51,6 @@ mod tests {
         assert_eq!(escaped("\u{202e}evil"), "\\u{202e}evil");
         assert_eq!(escaped("Grüße \"x\" 漢字"), "Grüße \"x\" 漢字");
         assert_eq!(escaped_lines("a\x07\nb"), "a\\u{7}\n  b");
+        assert_eq!(safe_lines("  a\x07\n\n b\n"), "  a\\u{7}\n\n b\n");
     }
 }

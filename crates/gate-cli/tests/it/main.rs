@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod cache;
+mod chance;
 mod ends;
 mod guests;
+mod inspect;
 mod invoke;
 mod json;
 mod limits;
@@ -13,6 +15,7 @@ mod processes;
 mod programs;
 mod signals;
 mod stage;
+mod states;
 mod traps;
 mod user;
 mod wasi;

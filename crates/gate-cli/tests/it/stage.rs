@@ -52,6 +52,11 @@ impl Stage {
         self.gate_with_cache(&cache)
     }
 
+    /// Another command of gate.
+    pub(crate) fn command(&self, name: &str) -> Program {
+        Program::new(binaries::gate().unwrap()).args([name]).env("TMPDIR", self.path("tmp"))
+    }
+
     fn gate_with_cache(&self, cache: &Path) -> Program {
         Program::new(binaries::gate().unwrap())
             .args([OsStr::new("run"), "--cache-dir".as_ref(), cache.as_ref()])
