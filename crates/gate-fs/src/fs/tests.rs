@@ -2,7 +2,7 @@
 
 use gate_abi::errno::Errno;
 
-use crate::{ENTRY_BYTES, Fs, INODE_BYTES, InodeId, Limits, NodeType, Open, SetTime, Times};
+use crate::{Backing, ENTRY_BYTES, Fs, INODE_BYTES, InodeId, Limits, NodeType, Open, SetTime, Times};
 
 const LIMITS: Limits = Limits { bytes: 1 << 20, inodes: 10, file_bytes: 1 << 30 };
 
@@ -158,4 +158,53 @@ fn listings_tell_kinds_and_inodes() {
     fs.hold(dir).unwrap();
     fs.remove_dir(root, "d", 1).unwrap();
     assert_eq!(fs.next_entry(dir, 0), Ok(None), "a removed directory is empty");
+}
+
+/// Which number is used next depends on which are free, not on the order in which they became so: nothing else is known of
+/// a file system that was restored, even how many numbers there were in use once.
+#[test]
+fn the_lowest_free_number_is_used_next() {
+    let (mut fs, root) = fs();
+    let numbers = ["a", "b", "c", "d", "e"].map(|name| fs.create_dir(root, name, 2).unwrap().number());
+    assert_eq!(numbers, [2, 3, 4, 5, 6]);
+    for name in ["e", "b", "d", "a"] {
+        fs.remove_dir(root, name, 3).unwrap();
+    }
+    let image = fs.write_image(Vec::new()).unwrap();
+    let mut restored = Fs::load(Backing::new(image.out), LIMITS).unwrap();
+    for fs in [&mut fs, &mut restored] {
+        let again = ["f", "g", "h", "i", "j"].map(|name| fs.create_dir(root, name, 4).unwrap().number());
+        assert_eq!(again, [2, 3, 5, 6, 7]);
+    }
+}
+
+#[test]
+fn changes_are_counted() {
+    let (mut fs, root) = fs();
+    let mut before = fs.changes();
+    let mut changed = |fs: &Fs| std::mem::replace(&mut before, fs.changes()) != fs.changes();
+    let file = fs.open(root, "file", CREATE, 2).unwrap();
+    assert!(changed(&fs));
+    assert_eq!(fs.open(root, "file", CREATE, 2), Ok(file));
+    fs.note_read(file, 3);
+    assert_eq!(fs.write(file, 0, b"", 3), Ok(0));
+    assert_eq!(fs.unlink(root, "none", 3), Err(Errno::NoEnt));
+    assert_eq!(fs.set_len(file, u64::MAX, 3), Err(Errno::FBig));
+    assert!(!changed(&fs));
+    type Do = fn(&mut Fs, InodeId, InodeId) -> Result<(), Errno>;
+    let changes: [Do; 9] = [
+        |fs, _, file| fs.write(file, 0, b"x", 4).map(drop),
+        |fs, _, file| fs.set_len(file, 7, 4),
+        |fs, _, file| fs.allocate(file, 0, 9, 4),
+        |fs, _, file| fs.set_times(file, SetTime::To(1), SetTime::Keep, 4),
+        |fs, root, _| fs.create_dir(root, "dir", 4).map(drop),
+        |fs, root, _| fs.symlink("file", root, "link", 4).map(drop),
+        |fs, root, _| fs.link((root, "file"), false, (root, "hard"), 4),
+        |fs, root, _| fs.rename((root, "hard"), (root, "other"), 4),
+        |fs, root, _| fs.remove_dir(root, "dir", 4),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        change(&mut fs, root, file).unwrap();
+        assert!(changed(&fs), "number {number}");
+    }
 }
