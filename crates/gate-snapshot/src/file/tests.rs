@@ -170,18 +170,17 @@ fn everything_comes_back() {
 
 #[test]
 fn a_program_that_has_ended_shows_its_exports() {
-    let (wasm, state, memories) = everything();
-    let state = State { frames: Frames::Portable(Vec::new()), entry: Entry::default(), ..state };
+    let (wasm, _, memories) = everything();
+    let state = ended();
     let snapshot = written(&wasm, &state, &memories);
     check_read(&snapshot, &wasm, &state, &memories);
     let outline = accept::validate(&snapshot, &accept::Limits::STANDARD).unwrap();
     assert_eq!(outline.exports.len(), 10);
 }
 
-#[test]
-fn of_a_program_of_which_nothing_has_run_only_the_start_function_is_away() {
-    let (wasm, _, _) = everything();
-    let state = State {
+/// The module, before anything of it has run.
+fn fresh() -> State {
+    State {
         phase: Phase::Fresh,
         entry: Entry { initialize: Some(1), function: Some(2), arguments: vec![Value::F32(1)] },
         frames: Frames::Portable(Vec::new()),
@@ -192,7 +191,18 @@ fn of_a_program_of_which_nothing_has_run_only_the_start_function_is_away() {
         exceptions: Vec::new(),
         monotonic_nanos: 0,
         host: Vec::new(),
-    };
+    }
+}
+
+/// The module, when nothing of it is left to be run.
+fn ended() -> State {
+    State { frames: Frames::Portable(Vec::new()), entry: Entry::default(), ..everything().1 }
+}
+
+#[test]
+fn of_a_program_of_which_nothing_has_run_only_the_start_function_is_away() {
+    let (wasm, _, _) = everything();
+    let state = fresh();
     let snapshot = written(&wasm, &state, &[]);
     check_read(&snapshot, &wasm, &state, &[]);
     let outline = accept::validate(&snapshot, &accept::Limits::STANDARD).unwrap();
@@ -206,8 +216,8 @@ fn buffers_go_along() {
     assert_eq!(read(&snapshot, &LIMITS).unwrap().buffers, b"buffers");
 }
 
-#[test]
-fn exceptions_go_along() {
+/// A module that holds exceptions.
+fn exceptions() -> (Vec<u8>, State) {
     let wasm = wat::parse_str(
         r#"(module (tag (param i32)) (table 3 exnref) (global exnref (ref.null exn)) (global (mut exnref) (ref.null exn)))"#,
     )
@@ -235,6 +245,36 @@ fn exceptions_go_along() {
         monotonic_nanos: 0,
         host: vec![],
     };
+    (wasm, state)
+}
+
+#[test]
+fn exceptions_go_along() {
+    let (wasm, state) = exceptions();
     let snapshot = written(&wasm, &state, &[]);
     check_read(&snapshot, &wasm, &state, &[]);
+}
+
+/// Snapshots that must be readable for ever.
+const V1: [(&str, &[u8]); 4] = [
+    ("stopped", include_bytes!("../../tests/data/v1/stopped.wasm")),
+    ("fresh", include_bytes!("../../tests/data/v1/fresh.wasm")),
+    ("ended", include_bytes!("../../tests/data/v1/ended.wasm")),
+    ("exceptions", include_bytes!("../../tests/data/v1/exceptions.wasm")),
+];
+
+#[test]
+fn version_1_is_readable() {
+    let (wasm, state, memories) = everything();
+    let (throwing, holding) = exceptions();
+    let expected = [
+        (&wasm, state, memories.clone()),
+        (&wasm, fresh(), Vec::new()),
+        (&wasm, ended(), memories),
+        (&throwing, holding, Vec::new()),
+    ];
+    for ((name, snapshot), (wasm, state, memories)) in V1.into_iter().zip(expected) {
+        check_read(snapshot, wasm, &state, &memories);
+        assert!(written(wasm, &state, &memories) == snapshot, "{name}: version 1 is what we write");
+    }
 }

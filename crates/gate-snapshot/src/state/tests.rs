@@ -262,3 +262,45 @@ fn a_reference_that_its_type_does_not_have_is_refused() {
         stop::Frame { function: 2, site: SiteId(9), locals: vec![stop::Value::I64(1)], operands: vec![] };
     assert_eq!(unsettle(&[frame]).unwrap().frames, [same]);
 }
+
+/// A state that must be readable for ever.
+const V1: &[u8] = include_bytes!("../../tests/data/v1/program.state");
+
+#[test]
+fn version_1_is_readable() {
+    let exnref = |reference| Value::Reference(ValueType::ExnRef, reference);
+    let inner = Exception { tag: 1, values: vec![Value::I32(1), Value::V128(2)] };
+    let outer = Exception { tag: 2, values: vec![exnref(Reference::Exception(0))] };
+    let mut state = State {
+        phase: Phase::Initialize,
+        entry: Entry { initialize: Some(3), function: None, arguments: vec![Value::F32(4), Value::F64(5)] },
+        frames: Frames::Raw {
+            bytes: vec![6, 7, 8, 9],
+            spilled: [vec![Reference::Function(10)], vec![Reference::Null], vec![Reference::Exception(1)]],
+        },
+        memory_pages: vec![11, 12],
+        globals: vec![Value::I64(13), exnref(Reference::Exception(1)), exnref(Reference::Null)],
+        tables: vec![vec![], vec![Reference::Function(14), Reference::Null]],
+        dropped: vec![0, 1],
+        exceptions: vec![inner, outer],
+        monotonic_nanos: 15,
+        host: b"host".to_vec(),
+    };
+    assert_eq!(State::decode(V1).unwrap(), state);
+    assert!(state.encode() == V1, "version 1 is what we write");
+    let (raw, portable) = V1.split_at(V1.len() - FRAMES_AND_HOST.len());
+    assert_eq!(portable, FRAMES_AND_HOST);
+    // The same with frames by themselves.
+    let frame = Frame { function: 16, site: 17, locals: vec![Value::I32(18)], operands: vec![] };
+    state.frames = Frames::Portable(vec![frame]);
+    let mut bytes = raw.to_vec();
+    bytes.extend(b"\x01\x01\0\0\0\x10\0\0\0\x11\0\0\0\x01\0\0\0\x00\x12\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0host");
+    let length = bytes.len() as u64;
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    assert_eq!(State::decode(&bytes).unwrap(), state);
+}
+
+/// The end of [`V1`].
+const FRAMES_AND_HOST: &[u8] =
+    b"\x00\x04\0\0\0\0\0\0\0\x06\x07\x08\x09\x01\0\0\0\x01\x0a\0\0\0\x01\0\0\0\x00\
+    \x01\0\0\0\x02\x01\0\0\0\x04\0\0\0\0\0\0\0host";
