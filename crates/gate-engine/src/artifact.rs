@@ -7,7 +7,7 @@
 //! list of result types, a byte each. All of that is said of the original. Then follows 0 (`u8`) if the module cannot be
 //! stopped, otherwise 1 and what was added to it: the prefix of names (string), the number of tables of the original
 //! (`u32`), and of [`Control`] the memory, its pages, the frames' offset, the number of segments' bytes, and the global of
-//! unwinding (`u32` each), then the global of the countdown and the three spill tables, each an index + 1 or 0 (`u64`).
+//! unwinding (`u32` each), then the globals of the countdown and of breakpoints and the three spill tables, each an index + 1 or 0 (`u64`).
 //!
 //! The rest is the table of offsets, as [`Offsets::encode`] makes it.
 
@@ -50,6 +50,8 @@ pub(crate) struct Added {
     pub(crate) unwinding: u32,
     /// The index of the global that counts down.
     pub(crate) countdown: Option<u32>,
+    /// The index of the global that says whether to stop at breakpoints, if there are any.
+    pub(crate) breakpoints: Option<u32>,
     /// The indices of the spill tables.
     pub(crate) spill: [Option<u32>; 3],
 }
@@ -66,6 +68,7 @@ impl Added {
             segments: control.segments,
             unwinding: control.unwinding,
             countdown: control.countdown,
+            breakpoints: control.breakpoints,
             spill: control.tables,
         }
     }
@@ -104,6 +107,7 @@ pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, added: Option<&Added>, 
                 out.u32(number);
             }
             out.index(added.countdown);
+            out.index(added.breakpoints);
             added.spill.iter().for_each(|table| out.index(*table));
         }
     }
@@ -164,6 +168,7 @@ fn added(input: &mut Input<'_>) -> Option<Added> {
         segments: input.u32()?,
         unwinding: input.u32()?,
         countdown: input.index()?,
+        breakpoints: input.index()?,
         spill: [input.index()?, input.index()?, input.index()?],
     })
 }

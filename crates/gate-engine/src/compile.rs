@@ -59,7 +59,20 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`].
 pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileError> {
-    compile_with(source, settings, Threads::Many)
+    compile_with(source, settings, &[], Threads::Many)
+}
+
+/// Likewise, a program that stops by itself before it runs any of these instructions, which are given by their offsets in the
+/// module as a binary. It does so whenever it runs; a program that continues from one of them runs it first.
+///
+/// # Errors
+/// [`CompileError`]; [`CompileError::Stop`] when there is no instruction at an offset.
+pub fn compile_with_breakpoints(
+    source: &[u8],
+    settings: Settings,
+    breakpoints: &[u32],
+) -> Result<Compiled, CompileError> {
+    compile_with(source, settings, breakpoints, Threads::Many)
 }
 
 /// Who compiles.
@@ -75,13 +88,15 @@ pub(crate) enum Threads {
 pub(crate) fn compile_with(
     source: &[u8],
     settings: Settings,
+    breakpoints: &[u32],
     threads: Threads,
 ) -> Result<Compiled, CompileError> {
     let started = Instant::now();
     let wasm = binary(source).map_err(|source| CompileError::Text { source })?;
     let facts = accept::accept(&wasm, &Limits::STANDARD)?;
     let validated = Instant::now();
-    let stoppable = settings.poll().map(|poll| Stoppable::make(&wasm, &facts, poll)).transpose()?;
+    let stoppable =
+        settings.poll().map(|poll| Stoppable::make(&wasm, &facts, poll, breakpoints)).transpose()?;
     let transformed = Instant::now();
     let engine = config::compiling_engine(settings, threads)?;
     let mut artifact = engine
@@ -111,8 +126,13 @@ struct Stoppable {
 }
 
 impl Stoppable {
-    fn make(wasm: &[u8], facts: &Facts, poll: stop::Poll) -> Result<Self, StopError> {
-        let program = stop::Program::new(wasm, &Settings::transform(poll))?;
+    fn make(
+        wasm: &[u8],
+        facts: &Facts,
+        poll: stop::Poll,
+        breakpoints: &[u32],
+    ) -> Result<Self, StopError> {
+        let program = stop::Program::new(wasm, &Settings::transform(poll, breakpoints))?;
         let stop::Instrumented { wasm, offsets } = program.instrument()?;
         let tables = u32::try_from(facts.tables.len()).expect("a module has at most 100 tables");
         let added = Added::new(program.control(), program.names(), tables);

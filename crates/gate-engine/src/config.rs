@@ -56,8 +56,10 @@ pub const MAX_STACK_BYTES: usize = 64 << 20;
 pub(crate) const CONTROL_PAGES: u32 = 2 * 1024 + 1;
 const _: () = assert!(CONTROL_PAGES as usize == control_bytes(MAX_STACK_BYTES) / WASM_PAGE_BYTES);
 
-/// How many bytes of the control memory a program can use that has this much stack.
-pub(crate) const fn control_bytes(stack_bytes: usize) -> usize {
+/// How many bytes of private memory a program with this much stack needs for the state of its calls, if it can be stopped.
+/// Little of it is touched before it is.
+#[must_use]
+pub const fn control_bytes(stack_bytes: usize) -> usize {
     stack_bytes.saturating_mul(2).saturating_add(WASM_PAGE_BYTES)
 }
 
@@ -84,12 +86,12 @@ impl Settings {
     }
 
     /// How it is transformed.
-    pub(crate) fn transform(poll: Poll) -> gate_instrument::stop::Config<'static> {
+    pub(crate) fn transform(poll: Poll, breakpoints: &[u32]) -> gate_instrument::stop::Config<'_> {
         gate_instrument::stop::Config {
             poll,
             control_pages: CONTROL_PAGES,
             may_block: &may_block,
-            breakpoints: &[],
+            breakpoints,
         }
     }
 }
@@ -97,7 +99,7 @@ impl Settings {
 /// How programs are made stoppable, for those who look at their frames: these are the same whatever stops a program.
 #[must_use]
 pub fn transform() -> gate_instrument::stop::Config<'static> {
-    Settings::transform(Poll::Store)
+    Settings::transform(Poll::Store, &[])
 }
 
 /// Whether a call of the imported function with these names may block.

@@ -56,9 +56,22 @@ pub enum ContinueError {
 /// # Errors
 /// [`ContinueError`]; also when the state has no frames, with which there is nothing to be made.
 pub fn continuation(module: &[u8], state: &State, settings: Settings) -> Result<Vec<u8>, ContinueError> {
+    continuation_with_breakpoints(module, state, settings, &[])
+}
+
+/// Likewise, beside an artifact that [`compile_with_breakpoints`](crate::compile_with_breakpoints) made with the same ones.
+///
+/// # Errors
+/// As for [`continuation`].
+pub fn continuation_with_breakpoints(
+    module: &[u8],
+    state: &State,
+    settings: Settings,
+    breakpoints: &[u32],
+) -> Result<Vec<u8>, ContinueError> {
     let poll = settings.poll().ok_or(ContinueError::Unstoppable)?;
     let wasm = compile::binary(module).map_err(|source| ContinueError::Text { source })?;
-    let program = stop::Program::new(&wasm, &Settings::transform(poll)).map_err(stop_error)?;
+    let program = stop::Program::new(&wasm, &Settings::transform(poll, breakpoints)).map_err(stop_error)?;
     let settled;
     let portable = match &state.frames {
         Frames::Portable(frames) => frames,

@@ -39,13 +39,13 @@ mod warm_up;
 pub use artifact::offsets;
 pub use backtrace::{Frame, Offset};
 pub use calls::Calls;
-pub use compile::{CompileError, Compiled, binary, compile, use_threads};
+pub use compile::{CompileError, Compiled, binary, compile, compile_with_breakpoints, use_threads};
 pub use config::{
-    ConfigError, MAX_STACK_BYTES, Settings, Stops, Tier, engine_config, fingerprint, resumed_stack_bytes,
-    transform,
+    ConfigError, MAX_STACK_BYTES, Settings, Stops, Tier, control_bytes, engine_config, fingerprint,
+    resumed_stack_bytes, transform,
 };
 pub use container::ArtifactError;
-pub use continuation::{ContinueError, continuation};
+pub use continuation::{ContinueError, continuation, continuation_with_breakpoints};
 pub use memory::Region;
 pub use program::{Adopted, LoadError, MemoryLimits, Program};
 pub use run::{Finished, Outcome, RunOptions, Start, StartError, StateError};

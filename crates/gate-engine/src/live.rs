@@ -58,6 +58,11 @@ impl<'p> Live<'p> {
         self.added.countdown.map(|index| self.global(store, index)).transpose()
     }
 
+    /// The global that is 1 if the program is to stop at breakpoints, if it has any.
+    pub(crate) fn breakpoints(&self, store: impl AsContextMut) -> wasmtime::Result<Option<Global>> {
+        self.added.breakpoints.map(|index| self.global(store, index)).transpose()
+    }
+
     /// Whether the call that has just returned did so because the program stops.
     pub(crate) fn is_unwinding(&self, mut store: impl AsContextMut) -> bool {
         let unwinding = self.unwinding(store.as_context_mut());

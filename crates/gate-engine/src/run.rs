@@ -188,6 +188,10 @@ impl Program {
                 let countdown_value = options.countdown.unwrap_or_default().cast_signed();
                 countdown.set(&mut *store, Val::I64(countdown_value)).map_err(engine)?;
             }
+            // Whoever compiled it with breakpoints wants it to stop there.
+            if let Some(breakpoints) = live.breakpoints(&mut *store).map_err(engine)? {
+                breakpoints.set(&mut *store, Val::I32(1)).map_err(engine)?;
+            }
         }
         Ok(match start {
             Start::Fresh { entry, arguments } => Task {

@@ -275,13 +275,19 @@ impl Given {
 }
 
 fn limits(launch: &Launch) -> Limits {
+    let stack_bytes = usize::try_from(launch.limits.stack_bytes).unwrap_or(usize::MAX);
+    let stack_bytes = match launch.resume {
+        Some(_) => gate_engine::resumed_stack_bytes(stack_bytes),
+        None => stack_bytes,
+    };
+    let control_bytes = gate_engine::control_bytes(stack_bytes) as u64;
     Limits {
         open_files: OPEN_FILES,
         processes: 0,
         // One for the processor timer, if this user id had no others: a container can have very many programs.
         pending_signals: 1 << 20,
-        data_bytes: Some(DATA_BYTES.saturating_add(launch.limits.fs_bytes)),
-        stack_bytes: Some(launch.limits.stack_bytes.saturating_add(HOST_STACK_BYTES)),
+        data_bytes: Some(DATA_BYTES.saturating_add(control_bytes).saturating_add(launch.limits.fs_bytes)),
+        stack_bytes: Some((stack_bytes as u64).saturating_add(HOST_STACK_BYTES)),
         file_bytes: None,
         address_space_bytes: None,
     }
