@@ -128,8 +128,9 @@ pub fn fingerprint() -> Result<Vec<u8>, ConfigError> {
         Engine::new(&config(Settings { tier: Tier::Cranelift, stops: Stops::Flag, stack_bytes: 0x10000 }))?;
     let mut hasher = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    // The source of truth for everything but the processor is the build: the settings below are part of it.
-    hasher.0.update(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")));
+    // The source of truth for everything but the processor is the build: the settings below are part of it, and how programs
+    // are made stoppable.
+    hasher.0.update(concat!(env!("CARGO_PKG_NAME"), " ", env!("GATE_ENGINE_SOURCES")));
     Ok(hasher.0.finalize().to_vec())
 }
 

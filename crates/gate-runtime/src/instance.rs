@@ -336,8 +336,10 @@ impl Instance {
                 Event::Finished { outcome, statistics } => {
                     return last(Verdict::Ended { outcome, statistics });
                 }
-                // Once it runs, the one thing that can be found out is that it needs too much.
-                Event::Refused { kind, .. } if self.has_started() && kind != RefusalKind::Limit => {
+                // Once it runs, what can be found out is that it needs too much, or cannot be in the state it is to be in.
+                Event::Refused { kind, .. }
+                    if self.has_started() && !matches!(kind, RefusalKind::Limit | RefusalKind::Damaged) =>
+                {
                     return nonsense();
                 }
                 Event::Refused { kind, message } => return last(Verdict::Refused { kind, message }),

@@ -133,7 +133,7 @@ fn limits(memory_bytes: u64, processes: u64) -> Limits {
     }
 }
 
-fn refused(error: CompileError) -> Event {
+pub(crate) fn refused(error: CompileError) -> Event {
     let kind = match &error {
         CompileError::Text { .. } => RefusalKind::Invalid,
         CompileError::Refused(refusal) => convert::refusal_kind(refusal),

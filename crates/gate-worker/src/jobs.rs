@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
+use gate_abi::import::Personality;
 use gate_engine::ContinueError;
+use gate_fs::Backing;
 use gate_inspect::Symbols;
 use gate_instrument::stop::Program;
 use gate_sandbox::memfd::{self, MappedFile};
@@ -18,7 +20,7 @@ use gate_snapshot::upstream::Expressible;
 use gate_snapshot::{Details, Limits, Memory, Snapshot, State, file, upstream};
 use gate_wire::worker::{Event, Format, Frame, Job, RefusalKind, SourceLine, Stops, Tier};
 
-use crate::{convert, report};
+use crate::{compiler, convert, report};
 
 /// All tables together: as many as a program may have.
 const TABLE_ELEMENTS: u64 = 10_000_000;
@@ -30,13 +32,18 @@ pub(crate) fn run(job: Job, descriptors: Vec<OwnedFd>) -> anyhow::Result<Event> 
     let mut inputs = descriptors;
     let outputs: Vec<_> = inputs.drain(job.inputs().min(inputs.len())..).map(File::from).collect();
     let result = match job {
-        Job::Continue { tier, stops } => resume(&inputs, outputs, tier, stops),
+        Job::Continue { tier, stops } => resume(&inputs, outputs, tier, stops, &[]),
         Job::Snapshot { format, .. } => snapshot(&inputs, outputs, format),
         Job::Restore { memories, memory_bytes } => restore(&inputs, outputs, memories, memory_bytes),
         Job::Inspect { json } => inspect(&inputs, outputs, json),
-        Job::Standalone => {
-            Err(refused(RefusalKind::Form, anyhow::anyhow!("this build cannot make standalone modules")))
+        Job::Standalone => standalone(&inputs, outputs),
+        Job::Debug { tier, stops, breakpoints, continues: false } => {
+            debug(&inputs, outputs, tier, stops, &breakpoints)
         }
+        Job::Debug { tier, stops, breakpoints, continues: true } => {
+            resume(&inputs, outputs, tier, stops, &breakpoints)
+        }
+        Job::Locate { place } => locate(&inputs, &place),
         Job::Symbolize { artifact_bytes, frames } => symbolize(inputs, artifact_bytes, &frames),
     };
     match result {
@@ -75,12 +82,20 @@ fn state(mapped: &MappedFile) -> anyhow::Result<State> {
     State::decode(mapped.as_ref()).map_err(|error| refused(RefusalKind::Damaged, error))
 }
 
-fn resume(inputs: &[OwnedFd], mut outputs: Vec<File>, tier: Tier, stops: Stops) -> anyhow::Result<Event> {
+fn resume(
+    inputs: &[OwnedFd],
+    mut outputs: Vec<File>,
+    tier: Tier,
+    stops: Stops,
+    breakpoints: &[u32],
+) -> anyhow::Result<Event> {
     let (module, saved) = (map(inputs, 0)?, map(inputs, 1)?);
     // Not the part of the imports, which can be large.
     let (state, _) =
         State::decode_head(saved.as_ref()).map_err(|error| refused(RefusalKind::Damaged, error))?;
-    let file = match gate_engine::continuation(module.as_ref(), &state, convert::settings(tier, stops)) {
+    let settings = convert::settings(tier, stops);
+    let file = gate_engine::continuation_with_breakpoints(module.as_ref(), &state, settings, breakpoints);
+    let file = match file {
         Ok(file) => file,
         // It needs nothing.
         Err(ContinueError::NoFrames) => Vec::new(),
@@ -177,9 +192,69 @@ fn restore(
         for run in snapshot.memories.get(position).into_iter().flatten() {
             file.write_all_at(run.bytes, run.offset).context("cannot write a memory")?;
         }
-        bytes.push(file.metadata().context("cannot look at a memory")?.len());
+        bytes.push(memfd::size(&*file).context("cannot look at a memory")?);
     }
     Ok(Event::Done { bytes })
+}
+
+/// Compiles a program that stops at breakpoints.
+fn debug(
+    inputs: &[OwnedFd],
+    mut outputs: Vec<File>,
+    tier: Tier,
+    stops: Stops,
+    breakpoints: &[u32],
+) -> anyhow::Result<Event> {
+    let module = map(inputs, 0)?;
+    let settings = convert::settings(tier, stops);
+    let compiled = gate_engine::compile_with_breakpoints(module.as_ref(), settings, breakpoints);
+    let compiled = match compiled {
+        Ok(compiled) => compiled,
+        Err(error) => return Ok(compiler::refused(error)),
+    };
+    Ok(Event::Done { bytes: vec![fill(output(&mut outputs, 0)?, &compiled.artifact)?] })
+}
+
+fn locate(inputs: &[OwnedFd], place: &str) -> anyhow::Result<Event> {
+    let module = map(inputs, 0)?;
+    let module =
+        gate_engine::binary(module.as_ref()).map_err(|error| refused(RefusalKind::Invalid, error))?;
+    let symbols = Symbols::read(&module);
+    let offsets =
+        gate_inspect::locate(&symbols, place).map_err(|error| refused(RefusalKind::Entry, error))?;
+    let frame = |(offset, lines): (&u32, Vec<gate_inspect::SourceLine>)| {
+        let function_index = symbols.function_at(*offset)?;
+        Some(Frame {
+            function_index,
+            function_name: symbols.function_name(function_index),
+            module_offset: Some(u64::from(*offset)),
+            compiled_offset: None,
+            lines: lines.into_iter().map(line).collect(),
+        })
+    };
+    Ok(Event::Symbols(offsets.iter().zip(symbols.lines_of(&offsets)).filter_map(frame).collect()))
+}
+
+fn standalone(inputs: &[OwnedFd], mut outputs: Vec<File>) -> anyhow::Result<Event> {
+    let file = map(inputs, 0)?;
+    let snapshot = read(file.as_ref(), u64::MAX)?;
+    let facts = gate_instrument::accept::accept(&snapshot.module, &gate_instrument::accept::Limits::STANDARD)
+        .map_err(|refusal| refused(convert::refusal_kind(&refusal), refusal))?;
+    let needed = match facts.personality {
+        Personality::Gate => vec!["Gate's own functions".to_owned()],
+        Personality::Wasi if snapshot.state.host.is_empty() => Vec::new(),
+        Personality::Wasi => {
+            let saved = Backing::new(snapshot.state.host.clone());
+            let limits = gate_fs::Limits { bytes: u64::MAX, inodes: u32::MAX, file_bytes: u64::MAX };
+            let summary =
+                gate_wasi::inspect(&saved, limits).map_err(|error| refused(RefusalKind::Damaged, error))?;
+            summary.obstacles.iter().map(ToString::to_string).collect()
+        }
+    };
+    let program = Program::new(&snapshot.module, &gate_engine::transform())
+        .map_err(|error| refused(RefusalKind::Limit, error))?;
+    let module = snapshot.standalone(&program, needed).map_err(|error| refused(RefusalKind::Form, error))?;
+    Ok(Event::Done { bytes: vec![fill(output(&mut outputs, 0)?, &module)?] })
 }
 
 fn inspect(inputs: &[OwnedFd], mut outputs: Vec<File>, json: bool) -> anyhow::Result<Event> {

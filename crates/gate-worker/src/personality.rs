@@ -1,7 +1,7 @@
 //! The functions that a program imports, with all that is behind them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -119,8 +119,7 @@ impl ProgramCalls {
             }
             Kind::Wasi(wasi) => {
                 state.monotonic_nanos = wasi.monotonic_time(host).map_err(no_clock)?;
-                // Its files are not copied to learn how long they are.
-                let length = wasi.save_to(host, io::sink())?;
+                let length = wasi.saved_bytes()?;
                 let head = state.encode_head(length);
                 out.write_all(&head).context("cannot write the program's state")?;
                 let written = wasi.save_to(host, out)?;

@@ -279,6 +279,11 @@ pub(super) const COMPILER: &[Rule] = &[
         &[OUTPUTS_32_TO_63],
         "worker: writes the parts of a memory that are not zero"
     ),
+    rule!(Allow, SYS_writev, "writev", &[OUTPUTS_4_TO_7], "worker: writes a snapshot, in pieces"),
+    rule!(Allow, SYS_writev, "writev", &[OUTPUTS_8_TO_15], "worker: writes a snapshot, in pieces"),
+    rule!(Allow, SYS_writev, "writev", &[OUTPUTS_16_TO_31], "worker: writes a snapshot, in pieces"),
+    rule!(Allow, SYS_writev, "writev", &[OUTPUTS_32_TO_63], "worker: writes a snapshot, in pieces"),
+    rule!(Allow, SYS_pread64, "pread64", &[], "engine: where the instructions of an artifact come from"),
     rule!(
         Allow,
         SYS_lseek,
