@@ -118,6 +118,7 @@ mod plan;
 mod sections;
 mod side;
 mod site;
+mod standalone;
 mod values;
 
 pub use self::control::Control;
@@ -127,6 +128,7 @@ pub use self::names::{Hidden, Names};
 pub use self::offsets::Offsets;
 pub use self::side::{Continuations, PROGRAM};
 pub use self::site::{Call, Site, SiteId, SiteKind};
+pub use self::standalone::{Exception, Invocation, Place, Referent, StandaloneError, Stopped};
 
 use std::fmt;
 

@@ -126,7 +126,7 @@ pub(super) struct References {
 
 impl References {
     pub(super) fn read(module: &Module<'_>) -> Result<Self, StopError> {
-        let mut functions: HashSet<u32> = module.exported.iter().copied().collect();
+        let mut functions: HashSet<u32> = module.exported.iter().map(|(_, function)| *function).collect();
         for initial in &module.initial {
             functions.extend(function_in(initial)?);
         }

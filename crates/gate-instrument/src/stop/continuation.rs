@@ -49,7 +49,9 @@ pub(super) fn function(
     let results = emitter.linker.block_type(&plan.ty.results);
     emitter.labels.push(emitter.depth);
     emitter.open(&Instruction::Block(results));
-    reopen(&mut emitter, stop, &path);
+    let operands = plan.operands(stop).into_iter().enumerate();
+    let operands = operands.map(|(slot, ty)| Instruction::LocalGet(plan.park(slot, ty)));
+    reopen(&mut emitter, &path, &operands.collect::<Vec<_>>());
     let next = match stop.kind {
         SiteKind::Entry => 0,
         SiteKind::Call => {
@@ -68,6 +70,45 @@ pub(super) fn function(
     emitter.add(&Instruction::Return);
     emitter.close_stops();
     Ok(emitter.finish(&declared))
+}
+
+/// The values of a frame, as code.
+pub(super) struct Saved<'s> {
+    /// Sets the locals that are not zero.
+    pub(super) locals: &'s [Instruction<'s>],
+    /// Each pushes an operand, the first one the lowest.
+    pub(super) operands: &'s [Instruction<'s>],
+}
+
+/// What goes on from a stop point in a module without stop points. `inner` is the function that goes on from the next inner
+/// frame.
+pub(super) fn alone(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    position: usize,
+    linker: &mut Linker,
+    saved: Saved<'_>,
+    inner: u32,
+) -> Result<Vec<u8>, StopError> {
+    let stop = plan.stops.get(position).expect("the stop point is one of the plan's");
+    let mut path: Vec<_> = plan.structure.around(stop.block).collect();
+    path.reverse();
+    let mut emitter = Emitter::new(context, plan, linker, position);
+    emitter.labels.push(0);
+    emitter.depth = 1;
+    saved.locals.iter().for_each(|instruction| emitter.add(instruction));
+    reopen(&mut emitter, &path, saved.operands);
+    let next = match stop.kind {
+        SiteKind::Entry => 0,
+        SiteKind::Call => {
+            emitter.add(&Instruction::Call(inner));
+            stop.op + 1
+        }
+        SiteKind::Loop | SiteKind::Import => stop.op + 1,
+        SiteKind::Breakpoint => stop.op,
+    };
+    rest(&mut emitter, &path, next, true)?;
+    Ok(emitter.finish(&plan.locals).bytes)
 }
 
 /// The continuation of a call of an imported function.
@@ -143,19 +184,18 @@ fn load(
     code
 }
 
-/// Opens the blocks around a stop point from the outside in, with the operands that are below and in each.
+/// Opens the blocks around a stop point from the outside in, with the operands that are below and in each, given as what
+/// pushes them.
 ///
 /// A loop becomes two blocks: the inner one stands for its head, where it can be started again, and the outer one for its
 /// end.
-fn reopen(emitter: &mut Emitter<'_, '_>, stop: &Stop, path: &[BlockId]) {
+fn reopen(emitter: &mut Emitter<'_, '_>, path: &[BlockId], operands: &[Instruction<'_>]) {
     let plan = emitter.plan;
-    let mut slots = plan.operands(stop).into_iter().enumerate();
+    let mut operands = operands.iter();
     let mut pushed = 0;
     for block in path {
         let block = plan.structure.block(*block);
-        for (slot, ty) in slots.by_ref().take(block.base - pushed) {
-            emitter.add(&Instruction::LocalGet(plan.park(slot, ty)));
-        }
+        operands.by_ref().take(block.base - pushed).for_each(|operand| emitter.add(operand));
         pushed = block.base;
         let results = emitter.linker.block_type(&block.ty.results);
         match &plan.op(block.start).operator {
@@ -169,9 +209,7 @@ fn reopen(emitter: &mut Emitter<'_, '_>, stop: &Stop, path: &[BlockId]) {
         }
         emitter.labels.push(emitter.depth - 1);
     }
-    for (slot, ty) in slots {
-        emitter.add(&Instruction::LocalGet(plan.park(slot, ty)));
-    }
+    operands.for_each(|operand| emitter.add(operand));
 }
 
 /// Calls the continuation of the frame that was called at a stop point. It is the last frame now, and ends with its slot

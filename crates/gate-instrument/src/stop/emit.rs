@@ -363,7 +363,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
 
     /// How often the body of a loop is emitted that starts at a position.
     fn copies(&self, start: usize) -> usize {
-        if self.context.optimizes() { self.plan.copies(start) } else { 1 }
+        let polls = self.linker.place != Place::Alone;
+        if polls && self.context.optimizes() { self.plan.copies(start) } else { 1 }
     }
 
     /// Emits a loop with its body a number of times, to poll only once for all of them. Gives the position behind it.
@@ -414,6 +415,9 @@ impl<'e, 'a> Emitter<'e, 'a> {
             return Err(StopError::FunctionBytes { function: self.plan.function, limit: MAX_BODY });
         }
         let plan = self.plan;
+        if self.linker.place == Place::Alone {
+            return Ok(());
+        }
         self.park(plan.parked_before(position));
         if let Some(stop) = plan.breakpoint_at(position) {
             let global =
@@ -433,6 +437,9 @@ impl<'e, 'a> Emitter<'e, 'a> {
             Operator::Block { .. } | Operator::If { .. } => self.open_copied(bytes),
             Operator::Loop { .. } => {
                 self.open_copied(bytes);
+                if self.linker.place == Place::Alone {
+                    return Ok(());
+                }
                 self.park(plan.parked_after(position));
                 if let Some((position, stop)) = plan.stop_at(position)
                     && stop.is_own()
@@ -455,6 +462,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
                     targets.targets().map(|target| target.map(|target| self.branch(target))).collect();
                 self.add(&Instruction::BrTable(labels?.into(), self.branch(targets.default())));
             }
+            // Everything has the index that it has in the program.
+            _ if self.linker.place == Place::Alone => self.code.extend_from_slice(bytes),
             Operator::Call { function_index } => {
                 self.call_function(*function_index, Tail::No);
                 self.after_call(position);
@@ -518,10 +527,11 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let calls = self.context.calls;
         let mut callee = callee(calls, function);
         if calls.is_imported(function) && callee == Callee::Function(function) {
-            match self.linker.place {
+            if self.linker.place == Place::Side {
+                callee = Callee::Host(function);
+            } else {
                 // For continuations.
-                Place::Main => drop(self.linker.function(Callee::Host(function))),
-                Place::Side => callee = Callee::Host(function),
+                self.linker.function(Callee::Host(function));
             }
         }
         if let (Callee::Function(_), Some(copies), false) =
@@ -555,25 +565,21 @@ impl<'e, 'a> Emitter<'e, 'a> {
     /// Takes a reference to a function. One that other code takes would be another one for some engines, as it is to an import:
     /// who looks for the function by its reference would not find it.
     fn reference(&mut self, function: u32) {
-        match self.linker.place {
-            Place::Main => {
-                self.linker.function(Callee::Reference(function));
-                let function = self.linker.function(callee(self.context.calls, function));
-                self.add(&Instruction::RefFunc(function));
-            }
-            Place::Side => self.call(Callee::Reference(function)),
+        if self.linker.place == Place::Side {
+            return self.call(Callee::Reference(function));
         }
+        self.linker.function(Callee::Reference(function));
+        let function = self.linker.function(callee(self.context.calls, function));
+        self.add(&Instruction::RefFunc(function));
     }
 
     /// Reads from a segment. Only code in the same module can, and there has to be a function for other code.
     fn init(&mut self, callee: Callee, bytes: &[u8]) {
-        match self.linker.place {
-            Place::Main => {
-                self.linker.function(callee);
-                self.code.extend_from_slice(bytes);
-            }
-            Place::Side => self.call(callee),
+        if self.linker.place == Place::Side {
+            return self.call(callee);
         }
+        self.linker.function(callee);
+        self.code.extend_from_slice(bytes);
     }
 }
 

@@ -177,6 +177,11 @@ impl Program<'_> {
         Ok(bytes)
     }
 
+    /// Checks frames, of which there are some, as [`Program::encode`] does.
+    pub(super) fn check_frames(&self, frames: &[Frame]) -> Result<(), FrameError> {
+        self.check(&mut Sites::new(self), frames)
+    }
+
     /// Checks that frames are of functions that can call each other there, and that their values have the right types.
     fn check(&self, sites: &mut Sites<'_, '_>, frames: &[Frame]) -> Result<(), FrameError> {
         if frames.is_empty() {

@@ -107,6 +107,8 @@ pub(super) enum Place {
     Main,
     /// A module beside it, which imports from it.
     Side,
+    /// A module with the program as it is: there are no stop points.
+    Alone,
 }
 
 /// What emitted code refers to by an index that is not the program's own.
@@ -139,7 +141,7 @@ impl Linker {
             copies: None,
             indices: HashMap::new(),
             first: match place {
-                Place::Main => count(module.functions.len()),
+                Place::Main | Place::Alone => count(module.functions.len()),
                 Place::Side => 0,
             },
             types: Vec::new(),

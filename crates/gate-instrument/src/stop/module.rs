@@ -35,8 +35,8 @@ pub(super) struct Module<'a> {
     pub(super) tags: Vec<u32>,
     /// The names of the exports.
     pub(super) exports: Vec<&'a str>,
-    /// The functions that are exported.
-    pub(super) exported: Vec<u32>,
+    /// The functions that are exported, by name.
+    pub(super) exported: Vec<(&'a str, u32)>,
     /// The start function.
     pub(super) start: Option<u32>,
     /// The element segments.
@@ -152,7 +152,7 @@ impl<'a> Module<'a> {
                     let export = export?;
                     self.exports.push(export.name);
                     if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
-                        self.exported.push(export.index);
+                        self.exported.push((export.name, export.index));
                     }
                 }
             }
@@ -191,6 +191,11 @@ impl<'a> Module<'a> {
         self.sections.iter().find(|section| section.id == id).map_or((0, &[]), |section| {
             (section.count, self.wasm.get(section.entries.clone()).unwrap_or_default())
         })
+    }
+
+    /// The function that is exported by a name.
+    pub(super) fn function_named(&self, name: &str) -> Option<u32> {
+        self.exported.iter().find(|(exported, _)| *exported == name).map(|(_, function)| *function)
     }
 
     /// How many functions are imported.

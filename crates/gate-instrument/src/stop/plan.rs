@@ -185,7 +185,7 @@ impl<'a> Plan<'a> {
         const COPIES: usize = 8;
         let Op { operator: Operator::Loop { .. }, block: Some(block), .. } = self.op(op) else { return 1 };
         let block = self.structure.block(*block);
-        let behind = self.stops.partition_point(|stop| stop.op < block.end);
+        let behind = self.stops.partition_point(|stop| stop.op <= block.end);
         let is_innermost = self.stop_at(op).is_some_and(|(stop, _)| stop + 1 == behind);
         if !is_innermost || !block.ty.params.is_empty() {
             return 1;

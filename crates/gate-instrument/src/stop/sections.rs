@@ -35,6 +35,16 @@ impl Entries {
         self.count += 1;
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The entries.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0

@@ -224,6 +224,18 @@ impl<'a> Program<'a> {
         Ok(self.plan(function, None)?.into_stops())
     }
 
+    /// What the transform does to a function that is not imported, with the position of a stop point that may be none of its
+    /// own.
+    pub(super) fn plan_at(&self, function: u32, site: SiteId) -> Result<(Plan<'a>, usize), StopError> {
+        let own = self.plan(function, None)?;
+        if let Some(position) = own.position(site) {
+            return Ok((own, position));
+        }
+        let plan = self.plan(function, Some(site))?;
+        let position = plan.position(site).ok_or(StopError::NoSite { site })?;
+        Ok((plan, position))
+    }
+
     /// What the transform does to a function that is not imported, with its breakpoints and perhaps another stop point.
     pub(super) fn plan(&self, function: u32, from: Option<SiteId>) -> Result<Plan<'a>, StopError> {
         let body = self.module.body(function).expect("imported functions have no plan");

@@ -6,6 +6,7 @@ mod golden;
 mod hostile;
 mod machine;
 mod random;
+mod standalone;
 mod written;
 
 use gate_instrument::stop::Poll;

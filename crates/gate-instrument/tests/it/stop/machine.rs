@@ -13,11 +13,18 @@ use wasmi::{
 #[derive(Clone, Default)]
 pub(super) struct Host {
     /// The calls that had an effect.
-    log: String,
+    pub(super) log: String,
     /// How often a function that may block was called.
     blocking_calls: u32,
     /// The global to be set to refuse such a call, every second time.
     unwinding: Option<String>,
+}
+
+impl Host {
+    /// That of a program that was continued.
+    pub(super) fn with_log(log: String) -> Self {
+        Self { log, ..Self::default() }
+    }
 }
 
 /// What running a program came to, as text.
@@ -41,7 +48,7 @@ const MAX_STOPS: u32 = 400;
 /// How many exported functions are run.
 const MAX_CALLS: usize = 12;
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     let mut config = wasmi::Config::default();
     config.set_max_recursion_depth(5_000);
     config.set_max_stack_height(64 << 20);
@@ -149,10 +156,10 @@ pub(super) fn run_stopped_in_one_page(wasm: &[u8], plan: Plan) -> (String, u32) 
 }
 
 /// A transformed program in an instance, which is another one from time to time.
-struct Machine<'m> {
+pub(super) struct Machine<'m> {
     /// The stoppable programs that it is continued in, one after the other.
     variants: &'m [(Program<'m>, Module)],
-    program: &'m Program<'m>,
+    pub(super) program: &'m Program<'m>,
     engine: &'m Engine,
     plan: Plan,
     store: Store<Host>,
@@ -161,7 +168,7 @@ struct Machine<'m> {
 }
 
 impl<'m> Machine<'m> {
-    fn new(variants: &'m [(Program<'m>, Module)], engine: &'m Engine, plan: Plan) -> Self {
+    pub(super) fn new(variants: &'m [(Program<'m>, Module)], engine: &'m Engine, plan: Plan) -> Self {
         Self::at(variants, 0, engine, plan)
     }
 
@@ -175,7 +182,7 @@ impl<'m> Machine<'m> {
         Self { variants, program, engine, plan, store, instance, stops: 0 }
     }
 
-    fn call(&mut self, name: &str, arguments: &[Val]) -> Result<Vec<Val>, wasmi::Error> {
+    pub(super) fn call(&mut self, name: &str, arguments: &[Val]) -> Result<Vec<Val>, wasmi::Error> {
         let mut function = self.instance.get_func(&self.store, name).unwrap();
         let mut results = zeros(&function, &self.store);
         self.request_stop();
@@ -190,14 +197,30 @@ impl<'m> Machine<'m> {
         Ok(results)
     }
 
+    /// Calls a function, and says whether it was stopped, at a stop point counted from 1 or at a breakpoint.
+    pub(super) fn stops_in(&mut self, name: &str, arguments: &[Val], stop: i64) -> bool {
+        self.plan.every = stop;
+        self.request_stop();
+        let function = self.instance.get_func(&self.store, name).unwrap();
+        let mut results = zeros(&function, &self.store);
+        function.call(&mut self.store, arguments, &mut results).is_ok() && self.is_unwinding()
+    }
+
+    /// The frames of the program, which is stopped.
+    pub(super) fn frames(&self) -> Vec<Frame> {
+        let start = usize::try_from(self.program.control().frames).unwrap();
+        let size = usize::try_from(self.word(control::FRAMES_SIZE)).unwrap();
+        let bytes = &self.memory_bytes(self.program.control().memory)[start..][..size];
+        let frames = self.program.decode(bytes).unwrap();
+        check_canonical(self.program, &frames);
+        frames
+    }
+
     /// Takes the program down, and gives the function that continues it.
     fn continuation(&mut self) -> Func {
         let start = usize::try_from(self.program.control().frames).unwrap();
-        let size = usize::try_from(self.word(control::FRAMES_SIZE)).unwrap();
         let memory = self.program.control().memory;
-        let bytes = self.memory(memory).data(&self.store)[start..][..size].to_vec();
-        let frames = self.program.decode(&bytes).unwrap();
-        check_canonical(self.program, &frames);
+        let frames = self.frames();
         if self.plan.moves {
             self.move_to_new_instance();
         }
@@ -240,7 +263,7 @@ impl<'m> Machine<'m> {
         let mut none = [];
         let restore = next.instance.get_func(&next.store, &self.program.name(Hidden::Restore)).unwrap();
         restore.call(&mut next.store, &[], &mut none).unwrap();
-        let old = names_of_functions(self.program, &self.instance, &self.store);
+        let old = self.names_of_functions();
         let translate = |value: Nullable<Func>, next: &Machine<'_>| match value {
             Nullable::Null => Nullable::Null,
             Nullable::Val(function) => {
@@ -283,6 +306,40 @@ impl<'m> Machine<'m> {
             }
         }
         *self = Self { stops: self.stops, ..next };
+    }
+
+    /// The name by which each function is exported, by what it is called when it is debugged.
+    pub(super) fn names_of_functions(&self) -> BTreeMap<String, String> {
+        let functions = 0..self.program.functions();
+        let hidden = functions.flat_map(|function| [Hidden::Function(function), Hidden::Import(function)]);
+        hidden
+            .filter_map(|hidden| {
+                let name = self.program.name(hidden);
+                let function = self.instance.get_func(&self.store, &name)?;
+                Some((format!("{function:?}"), name))
+            })
+            .collect()
+    }
+
+    /// The elements of a table.
+    pub(super) fn table(&self, index: u32) -> Vec<Ref> {
+        let table = self.instance.get_table(&self.store, &self.program.name(Hidden::Table(index))).unwrap();
+        (0..table.size(&self.store)).map(|element| table.get(&self.store, element).unwrap()).collect()
+    }
+
+    /// The contents of a memory.
+    pub(super) fn memory_bytes(&self, index: u32) -> Vec<u8> {
+        self.memory(index).data(&self.store).to_vec()
+    }
+
+    /// The value of a global.
+    pub(super) fn global_value(&self, index: u32) -> Val {
+        self.global(index).get(&self.store)
+    }
+
+    /// The calls of imported functions that had an effect.
+    pub(super) fn log(&self) -> String {
+        self.store.data().log.clone()
     }
 
     fn memory(&self, index: u32) -> wasmi::Memory {
@@ -332,26 +389,8 @@ fn check_canonical(program: &Program<'_>, frames: &[Frame]) {
     }
 }
 
-/// The name by which each function is exported, by what it is called when it is debugged.
-fn names_of_functions(
-    program: &Program<'_>,
-    instance: &Instance,
-    store: &Store<Host>,
-) -> BTreeMap<String, String> {
-    let mut names = BTreeMap::new();
-    for function in 0..program.functions() {
-        for hidden in [Hidden::Function(function), Hidden::Import(function)] {
-            let name = program.name(hidden);
-            if let Some(function) = instance.get_func(store, &name) {
-                names.insert(format!("{function:?}"), name);
-            }
-        }
-    }
-    names
-}
-
 /// Defines all that a module imports: functions that log, and give results made of their arguments.
-fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
+pub(super) fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
     let mut linker = Linker::new(engine);
     linker.allow_shadowing(true);
     for import in module.imports() {
@@ -401,7 +440,7 @@ fn refuses(caller: &mut Caller<'_, Host>) -> bool {
 }
 
 /// The functions to be called, and with what.
-fn calls(module: &Module) -> Vec<(String, Vec<Val>)> {
+pub(super) fn calls(module: &Module) -> Vec<(String, Vec<Val>)> {
     let functions = module.exports().filter_map(|export| {
         let ty = export.ty().func()?.clone();
         let arguments = ty.params().iter().map(|ty| match ty {
@@ -416,7 +455,7 @@ fn calls(module: &Module) -> Vec<(String, Vec<Val>)> {
     functions.take(MAX_CALLS).collect()
 }
 
-fn zeros(function: &Func, store: &Store<Host>) -> Vec<Val> {
+pub(super) fn zeros(function: &Func, store: &Store<Host>) -> Vec<Val> {
     function.ty(store).results().iter().copied().map(zero).collect()
 }
 
@@ -454,8 +493,11 @@ fn text(value: &Val) -> String {
 }
 
 /// Writes what can be seen of a program's state by the names that the original exports.
-fn write_state(outcome: &mut String, original: &Module, instance: &Instance, store: &Store<Host>) {
+pub(super) fn write_state(outcome: &mut String, original: &Module, instance: &Instance, store: &Store<Host>) {
     for export in original.exports() {
+        if export.ty().func().is_some() {
+            continue;
+        }
         let name = export.name();
         match instance.get_export(store, name).unwrap() {
             Extern::Memory(memory) => {
@@ -477,7 +519,7 @@ fn write_state(outcome: &mut String, original: &Module, instance: &Instance, sto
                 }
                 outcome.push('\n');
             }
-            Extern::Func(_) => {}
+            Extern::Func(_) => unreachable!("{name:?} is no function"),
         }
     }
 }

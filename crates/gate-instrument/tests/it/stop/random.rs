@@ -7,6 +7,7 @@ use proptest::test_runner::RngSeed;
 use wasm_smith::{Config, Module};
 
 use super::breakpoints::{check_breakpoints, instructions};
+use super::standalone::check_standalone;
 use super::{check, machine, validate};
 
 /// What is enough for generated functions to do something. They trap when it is used up.
@@ -102,6 +103,21 @@ proptest! {
                 indices.iter().filter(|_| !all.is_empty()).map(|index| *index.get(&all)).collect()
             };
             check_breakpoints(&wasm, &pick(&some), &pick(&others));
+        }
+    }
+
+    #[test]
+    fn programs_that_go_on_alone_do_the_same(
+        seed in prop::collection::vec(any::<u8>(), 2048..8192),
+        stops in prop::collection::vec(1i64..40, 6),
+    ) {
+        let config = Config { simd_enabled: false, ..config() };
+        if let Some(wasm) = generate(config, &seed)
+            && machine::can_link(&wasm)
+        {
+            for stop in stops {
+                check_standalone(&wasm, stop, &[]);
+            }
         }
     }
 }
