@@ -72,7 +72,7 @@ pub use parts::ModuleError;
 pub use pieces::File;
 pub use read::{ReadError, read};
 pub use script::ScriptError;
-pub use standalone::{Call, Standalone, StandaloneError};
+pub use standalone::StandaloneError;
 pub use write::{Source, WriteError, write};
 
 use crate::sections::sections;

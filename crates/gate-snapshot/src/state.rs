@@ -6,6 +6,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use settle::References;
 pub use settle::{SettleError, Unsettled, unsettle};
 
 use gate_instrument::accept::ValueType;

@@ -46,8 +46,8 @@ struct Row<'s> {
     table: u32,
     start: usize,
     elements: &'s [Reference],
-    /// Where the first one is in the content of the section, if all of them are there without anything between them.
-    at: Option<usize>,
+    /// Where each is in the content of the section, if all of them are there without anything between them.
+    at: Vec<usize>,
 }
 
 /// The content of the section.
@@ -107,7 +107,7 @@ pub(super) fn write<'s>(
             *range = range.start + head..range.end + head;
         }
         for row in &mut rows {
-            row.at = row.at.map(|at| at + head);
+            row.at.iter_mut().for_each(|at| *at += head);
         }
     }
     Ok(Elements { content, kept: kept_at, rows })
@@ -151,7 +151,7 @@ fn rows(state: &State) -> Vec<Row<'_>> {
         let mut start = 0;
         for part in elements.chunk_by(|a, b| is_function(a) == is_function(b)) {
             if part.first().is_some_and(is_function) {
-                rows.push(Row { table, start, elements: part, at: None });
+                rows.push(Row { table, start, elements: part, at: Vec::new() });
             }
             start += part.len();
         }
@@ -171,7 +171,7 @@ fn whole_tables<'s>(rows: &[Row<'s>], state: &'s State) -> Vec<Row<'s>> {
         .filter_map(|(rows, elements)| {
             let (first, last) = (rows.first()?, rows.last()?);
             let elements = elements.get(first.start..last.start + last.elements.len())?;
-            Some(Row { table: first.table, start: first.start, elements, at: None })
+            Some(Row { table: first.table, start: first.start, elements, at: Vec::new() })
         })
         .collect()
 }
@@ -193,9 +193,6 @@ fn push_row(bytes: &mut Vec<u8>, row: &mut Row<'_>, with_nulls: bool) {
         bytes.push(if with_nulls { FUNCREF } else { FUNCTIONS });
     }
     push_length(bytes, row.elements.len());
-    if !with_nulls {
-        row.at = Some(bytes.len());
-    }
     for element in row.elements {
         match element {
             Reference::Function(function) if with_nulls => {
@@ -203,7 +200,10 @@ fn push_row(bytes: &mut Vec<u8>, row: &mut Row<'_>, with_nulls: bool) {
                 push_unsigned(bytes, (*function).into());
                 bytes.push(END);
             }
-            Reference::Function(function) => push_unsigned(bytes, (*function).into()),
+            Reference::Function(function) => {
+                row.at.push(bytes.len());
+                push_unsigned(bytes, (*function).into());
+            }
             Reference::Null | Reference::Exception(_) => bytes.extend([REF_NULL, FUNCREF, END]),
         }
     }
@@ -242,13 +242,7 @@ impl Elements<'_> {
         let start = usize::try_from(offset_of(offset_expr)?).ok()?;
         let rows = self.rows.partition_point(|row| (row.table, row.start) <= (table, start));
         let row = self.rows.get(rows.checked_sub(1)?).filter(|row| row.table == table)?;
-        let size = |element: &Reference| match element {
-            // Seven bits in a byte, and one byte at least.
-            Reference::Function(function) => (function | 1).ilog2() as usize / 7 + 1,
-            Reference::Null | Reference::Exception(_) => 0,
-        };
-        let before = row.elements.get(..start - row.start)?;
-        let at = row.at? + before.iter().map(size).sum::<usize>();
+        let at = *row.at.get(start - row.start)?;
         let items = functions.original_position()..functions.range().end;
         let original = segment.bytes.get(segment.bytes.len() - items.len()..)?;
         (self.content.get(at..at + items.len())? == original).then_some((items, at))

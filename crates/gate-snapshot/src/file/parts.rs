@@ -77,7 +77,6 @@ pub(super) struct Parts<'a> {
     pub(super) data: Vec<Segment<'a, Data<'a>>>,
     /// The functions that are exported.
     pub(super) exported: Vec<u32>,
-    pub(super) start: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -190,7 +189,6 @@ impl<'a> Parts<'a> {
                     }
                 }
             }
-            sections::START => self.start = Some(self.reader(section.content.clone()).read_var_u32()?),
             sections::ELEMENT => {
                 for entry in self.entries::<Element<'a>>(section)?.into_iter_with_offsets() {
                     let (offset, segment) = entry?;

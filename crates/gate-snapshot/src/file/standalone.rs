@@ -1,37 +1,13 @@
-//! A program's state as an ordinary module, which has yet to be given the code that continues its calls.
+//! Programs that go on as ordinary modules, on any engine.
 
-use super::parts::Parts;
+use gate_instrument::accept::ValueType;
+use gate_instrument::stop::{self, Invocation, Program, Referent, Stopped};
+
 use super::write::{self, Form, Source, WriteError};
 use crate::details::Details;
-use crate::sections::{CODE, Section};
 use crate::snapshot::{Memory, PAGE, Snapshot};
-use crate::{Exception, Frame, Frames, Phase, Reference, State, Value};
-
-/// The id of the import section.
-const IMPORT: u8 = 2;
-
-/// A module that starts with the state of a program, and what is to be run in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standalone {
-    /// The module. It has the functions of the original, with the same indices, its exports, its memories, tables and globals
-    /// as they were, and no start function.
-    pub module: Vec<u8>,
-    /// The calls that have not returned, outermost first. Their stop points are offsets in this module.
-    pub frames: Vec<Frame>,
-    /// What is to be run then.
-    pub then: Vec<Call>,
-    /// The exceptions that frames refer to.
-    pub exceptions: Vec<Exception>,
-}
-
-/// A function to be called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The function.
-    pub function: u32,
-    /// Its arguments: numbers.
-    pub arguments: Vec<Value>,
-}
+use crate::state::References;
+use crate::{Frames, Phase, Reference, SettleError, State, Value};
 
 /// Why there is no ordinary module that continues a program.
 #[derive(Debug, thiserror::Error)]
@@ -49,24 +25,31 @@ pub enum StandaloneError {
     /// A global or a table has a reference to an exception.
     #[error("{what} {index} has a reference to an exception, which no module can start with")]
     Exception { what: &'static str, index: usize },
-    /// A stop point is not where one can be.
-    #[error("frame {position} is at offset {site:#x}, where there is neither code nor an import")]
-    Site { position: usize, site: u32 },
+    /// A frame has a reference that its type does not have.
+    #[error(transparent)]
+    Frame(#[from] SettleError),
+    /// An exception or an argument has one.
+    #[error("an exception or an argument of type {ty} refers to something else")]
+    Reference { ty: ValueType },
     /// The memories are too large for this host.
     #[error("memory {index} has {pages} pages, which is too large for this host")]
     Memory { index: usize, pages: u32 },
     /// The state cannot be written down as a module.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// There is no code that continues the program.
+    #[error("there is no code that continues the program")]
+    Code { source: stop::StandaloneError },
 }
 
 impl Snapshot<'_> {
-    /// The program's state as an ordinary module. `needed` names what the host has kept for the program and it cannot do
-    /// without: it is refused if there is anything.
+    /// A module that continues `program`, which is that of the snapshot, on any engine that has what it imports: it exports
+    /// `_start`, which runs everything that is left to run. `needed` names what the host has kept for the program and it
+    /// cannot do without: it is refused if there is anything.
     ///
     /// # Errors
-    /// [`StandaloneError`] when something cannot go along.
-    pub fn standalone(&self, needed: Vec<String>) -> Result<Standalone, StandaloneError> {
+    /// [`StandaloneError`] when something cannot go along, or the state is not one of the program.
+    pub fn standalone(&self, program: &Program<'_>, needed: Vec<String>) -> Result<Vec<u8>, StandaloneError> {
         let state = &self.state;
         if state.is_over() {
             return Err(StandaloneError::Ended);
@@ -79,6 +62,31 @@ impl Snapshot<'_> {
         }
         let Frames::Portable(frames) = &state.frames else { return Err(WriteError::Raw.into()) };
         check_references(state)?;
+        let module = self.state_module()?;
+
+        let mut references = References::default();
+        let frames = references.frames(frames)?;
+        let wrong = |ty| StandaloneError::Reference { ty };
+        let mut exceptions = Vec::with_capacity(state.exceptions.len());
+        for exception in &state.exceptions {
+            let values = references.values(&exception.values).map_err(wrong)?;
+            exceptions.push(stop::Exception { tag: exception.tag, values });
+        }
+        let arguments = references.values(&state.entry.arguments).map_err(wrong)?;
+        let then = self.then(program, arguments);
+        let spilled = references.spilled.map(|list| list.into_iter().map(referent).collect::<Vec<_>>());
+        let stopped = Stopped {
+            state: &module,
+            frames: &frames,
+            spilled: spilled.each_ref().map(Vec::as_slice),
+            exceptions: &exceptions,
+            then: &then,
+        };
+        program.standalone(&stopped).map_err(|source| StandaloneError::Code { source })
+    }
+
+    /// A module that starts with the state, without calls in progress.
+    fn state_module(&self) -> Result<Vec<u8>, StandaloneError> {
         let bytes = self.bytes()?;
         let extents: Vec<Vec<_>> = self
             .memories
@@ -91,11 +99,14 @@ impl Snapshot<'_> {
             .map(|(bytes, extents)| Memory { bytes, extents: Some(extents) })
             .collect();
         let details = Details::default();
-        let source =
-            Source { module: &self.module, state, memories: &memories, buffers: &[], details: &details };
-        let module = write::form(&source, Form::Standalone)?.to_vec();
-        let frames = moved(frames, &self.module, &module)?;
-        Ok(Standalone { frames, then: self.then()?, exceptions: state.exceptions.clone(), module })
+        let source = Source {
+            module: &self.module,
+            state: &self.state,
+            memories: &memories,
+            buffers: &[],
+            details: &details,
+        };
+        Ok(write::form(&source, Form::Standalone)?.to_vec())
     }
 
     /// The contents of memories. What is zero takes no room.
@@ -116,23 +127,28 @@ impl Snapshot<'_> {
     }
 
     /// What is to be run behind the frames.
-    fn then(&self) -> Result<Vec<Call>, WriteError> {
+    fn then(&self, program: &Program<'_>, arguments: Vec<stop::Value>) -> Vec<Invocation> {
         let state = &self.state;
         let running = matches!(&state.frames, Frames::Portable(frames) if !frames.is_empty());
-        let start = Parts::parse(&self.module)?.start;
-        let plain = |function: Option<u32>| function.map(|function| Call { function, arguments: Vec::new() });
-        let main =
-            state.entry.function.map(|function| Call { function, arguments: state.entry.arguments.clone() });
+        let call = |arguments| move |function| Invocation { function, arguments };
         let all = [
-            (Phase::Start, plain(start)),
-            (Phase::Initialize, plain(state.entry.initialize)),
-            (Phase::Main, main),
+            (Phase::Start, program.start().map(call(Vec::new()))),
+            (Phase::Initialize, state.entry.initialize.map(call(Vec::new()))),
+            (Phase::Main, state.entry.function.map(call(arguments))),
         ];
         // What is running is not to be called again.
         let later = all
             .into_iter()
             .filter(|(phase, _)| if running { *phase > state.phase } else { *phase >= state.phase });
-        Ok(later.filter_map(|(_, call)| call).collect())
+        later.filter_map(|(_, call)| call).collect()
+    }
+}
+
+const fn referent(reference: Reference) -> Referent {
+    match reference {
+        Reference::Null => Referent::Null,
+        Reference::Function(index) => Referent::Function(index),
+        Reference::Exception(index) => Referent::Exception(index),
     }
 }
 
@@ -149,27 +165,4 @@ fn check_references(state: &State) -> Result<(), StandaloneError> {
         Some(index) => Err(StandaloneError::Exception { what: "table", index }),
         None => Ok(()),
     }
-}
-
-/// Frames of one module as frames of another, whose imports and code are elsewhere.
-fn moved(frames: &[Frame], from: &[u8], to: &[u8]) -> Result<Vec<Frame>, StandaloneError> {
-    let from = Parts::parse(from).map_err(WriteError::from)?;
-    let to = Parts::parse(to).map_err(WriteError::from)?;
-    let mut all = Vec::with_capacity(frames.len());
-    for (position, frame) in frames.iter().enumerate() {
-        let site = place(frame.site, &from.sections, &to.sections);
-        let site = site.ok_or(StandaloneError::Site { position, site: frame.site })?;
-        all.push(Frame { site, ..frame.clone() });
-    }
-    Ok(all)
-}
-
-/// Where an offset in the imports or the code is in another module with the same ones.
-fn place(offset: u32, from: &[Section<'_>], to: &[Section<'_>]) -> Option<u32> {
-    let offset = usize::try_from(offset).ok()?;
-    let old = from
-        .iter()
-        .find(|section| matches!(section.id, IMPORT | CODE) && section.content.contains(&offset))?;
-    let new = to.iter().find(|section| section.id == old.id)?;
-    u32::try_from(offset - old.content.start + new.content.start).ok()
 }

@@ -73,7 +73,7 @@ pub fn write<'a>(source: &Source<'a>) -> Result<File<'a>, WriteError> {
 pub(super) enum Form {
     /// A snapshot.
     Snapshot,
-    /// A module that has the same state, without anything that only snapshots have. Exports are not hidden.
+    /// A module that has the same state, without anything that only snapshots have.
     Standalone,
 }
 
@@ -97,7 +97,7 @@ pub(super) fn form<'a>(source: &Source<'a>, form: Form) -> Result<File<'a>, Writ
     let changed = if fresh {
         None
     } else {
-        let elements = elements::write(state, &parts, hidden)?;
+        let elements = elements::write(state, &parts, hidden || form == Form::Standalone)?;
         Some(Changed { elements, data: data::write(state, memories, &parts)? })
     };
     let mut output = Output {

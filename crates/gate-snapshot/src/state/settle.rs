@@ -88,35 +88,60 @@ fn settle(position: usize, frame: stop::Frame, spilled: &[Vec<Reference>; 3]) ->
 /// # Errors
 /// [`SettleError::Reference`] when a value is a reference that its type does not have.
 pub fn unsettle(frames: &[Frame]) -> Result<Unsettled, SettleError> {
-    let mut result = Unsettled::default();
-    let mut places = HashMap::new();
-    for (position, frame) in frames.iter().enumerate() {
-        let mut value = |value: &Value| {
-            Ok(match *value {
-                Value::I32(bits) => stop::Value::I32(bits),
-                Value::I64(bits) => stop::Value::I64(bits),
-                Value::F32(bits) => stop::Value::F32(bits),
-                Value::F64(bits) => stop::Value::F64(bits),
-                Value::V128(bits) => stop::Value::V128(bits),
-                Value::Reference(ty, reference) => {
-                    let wrong = SettleError::Reference { position, ty };
-                    let Some(list) = list(ty).filter(|_| reference.can_be(ty)) else { return Err(wrong) };
-                    let spilled = &mut result.spilled[list];
-                    let place = *places.entry((list, reference)).or_insert_with(|| {
-                        spilled.push(reference);
-                        u32::try_from(spilled.len() - 1)
-                            .expect("frames have fewer values than a memory has bytes")
-                    });
-                    stop::Value::Reference(ty, Some(place))
-                }
+    let mut references = References::default();
+    let frames = references.frames(frames)?;
+    Ok(Unsettled { frames, spilled: references.spilled })
+}
+
+/// Lists of references, and where in them each is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct References {
+    pub(crate) spilled: [Vec<Reference>; 3],
+    places: HashMap<(usize, Reference), u32>,
+}
+
+impl References {
+    /// Frames as the transform takes them.
+    pub(crate) fn frames(&mut self, frames: &[Frame]) -> Result<Vec<stop::Frame>, SettleError> {
+        let frames = frames.iter().enumerate().map(|(position, frame)| {
+            let wrong = |ty| SettleError::Reference { position, ty };
+            Ok(stop::Frame {
+                function: frame.function,
+                site: SiteId(frame.site),
+                locals: self.values(&frame.locals).map_err(wrong)?,
+                operands: self.values(&frame.operands).map_err(wrong)?,
             })
-        };
-        let locals = frame.locals.iter().map(&mut value).collect::<Result<_, _>>()?;
-        let operands = frame.operands.iter().map(&mut value).collect::<Result<_, _>>()?;
-        let site = SiteId(frame.site);
-        result.frames.push(stop::Frame { function: frame.function, site, locals, operands });
+        });
+        frames.collect()
     }
-    Ok(result)
+
+    /// Values as the transform takes them: their references are put into the lists.
+    ///
+    /// # Errors
+    /// The type of a value that refers to what its type does not have.
+    pub(crate) fn values(&mut self, values: &[Value]) -> Result<Vec<stop::Value>, ValueType> {
+        values.iter().map(|value| self.value(*value)).collect()
+    }
+
+    fn value(&mut self, value: Value) -> Result<stop::Value, ValueType> {
+        Ok(match value {
+            Value::I32(bits) => stop::Value::I32(bits),
+            Value::I64(bits) => stop::Value::I64(bits),
+            Value::F32(bits) => stop::Value::F32(bits),
+            Value::F64(bits) => stop::Value::F64(bits),
+            Value::V128(bits) => stop::Value::V128(bits),
+            Value::Reference(ty, reference) => {
+                let list = list(ty).filter(|_| reference.can_be(ty)).ok_or(ty)?;
+                let spilled = &mut self.spilled[list];
+                let place = *self.places.entry((list, reference)).or_insert_with(|| {
+                    spilled.push(reference);
+                    u32::try_from(spilled.len() - 1)
+                        .expect("frames have fewer values than a memory has bytes")
+                });
+                stop::Value::Reference(ty, Some(place))
+            }
+        })
+    }
 }
 
 /// Which spill table a type has.

@@ -21,7 +21,7 @@ fn shown(snapshot: &[u8]) -> Vec<u8> {
 }
 
 /// An instance, with functions to import that are never called.
-fn instance(wasm: &[u8]) -> (Store<()>, Instance) {
+pub(super) fn instance(wasm: &[u8]) -> (Store<()>, Instance) {
     let engine = Engine::default();
     let module = Module::new(&engine, wasm).unwrap_or_else(|error| panic!("{error:?}"));
     let mut store = Store::new(&engine, ());

@@ -1,93 +1,160 @@
-//! States as ordinary modules.
+//! Programs that go on as ordinary modules.
 
-use super::super::parts::Parts;
-use super::instances::check_instance;
+use gate_instrument::stop::{Config, Poll, Program, SiteKind};
+
+use super::instances::{check_instance, instance};
 use super::*;
-use crate::sections::{CODE, sections};
 
-/// What is said of a state of the module with everything.
-fn standalone(state: &State, buffers: &[u8], needed: &[&str]) -> Result<Standalone, StandaloneError> {
-    let (wasm, _, memories) = everything();
-    let snapshot = try_written(&wasm, state, &memories, buffers).unwrap();
+/// Counts what is left of its argument in its memory, and what is left of a counter there in a table.
+const PROGRAM: &str = r#"
+    (module
+      (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+      (type $step (func (param i32) (result i32)))
+      (table 3 funcref)
+      (memory (export "memory") 1)
+      (global $calls (export "calls") (mut i64) (i64.const 5))
+      (elem (i32.const 0) func $add)
+      (elem $passive func $add $double)
+      (data (i32.const 0) "\01")
+      (start $begin)
+      (func $begin (i32.store (i32.const 16) (i32.const 1)))
+      (func $initialize (i32.store (i32.const 20) (i32.const 1)))
+      (func $add (type $step) (i32.add (local.get 0) (i32.const 1)))
+      (func $double (type $step) (i32.mul (local.get 0) (i32.const 2)))
+      (func $main (param $n i32)
+        (i32.store (i32.const 8) (i32.add (i32.const 1000) (call $sum (local.get $n)))))
+      (func $sum (param $n i32) (result i32) (local $sum i32)
+        (loop $again
+          (if (local.get $n) (then
+            (local.set $sum (i32.add (local.get $sum)
+              (call_indirect (type $step) (local.get $n) (i32.const 2))))
+            (global.set $calls (i64.add (global.get $calls) (i64.const 1)))
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br $again))))
+        (local.get $sum)))"#;
+
+const BEGIN: u32 = 1;
+const INITIALIZE: u32 = 2;
+const DOUBLE: u32 = 4;
+const MAIN: u32 = 5;
+const SUM: u32 = 6;
+
+fn program(wasm: &[u8]) -> Program<'_> {
+    let config = Config { poll: Poll::Store, control_pages: 1, may_block: &|_, _| false, breakpoints: &[] };
+    Program::new(wasm, &config).unwrap()
+}
+
+/// In the loop, with three to go.
+fn stopped(program: &Program<'_>) -> (State, Vec<Vec<u8>>) {
+    let site = |function, kind| {
+        let sites = program.sites(function).unwrap();
+        sites.iter().find(|site| site.kind == kind).unwrap().id.0
+    };
+    let frames = vec![
+        Frame {
+            function: MAIN,
+            site: site(MAIN, SiteKind::Call),
+            locals: vec![Value::I32(0)],
+            operands: vec![Value::I32(8), Value::I32(1000)],
+        },
+        Frame {
+            function: SUM,
+            site: site(SUM, SiteKind::Loop),
+            locals: vec![Value::I32(3), Value::I32(100)],
+            operands: vec![],
+        },
+    ];
+    let mut memory = vec![0; 65_536];
+    memory[..4].copy_from_slice(b"\x01abc");
+    let state = State {
+        phase: Phase::Main,
+        entry: Entry { initialize: Some(INITIALIZE), function: Some(MAIN), arguments: vec![Value::I32(9)] },
+        frames: Frames::Portable(frames),
+        memory_pages: vec![1],
+        globals: vec![Value::I64(50)],
+        tables: vec![vec![Reference::Null, Reference::Null, function(DOUBLE)]],
+        dropped: vec![],
+        exceptions: vec![],
+        monotonic_nanos: 0,
+        host: vec![],
+    };
+    (state, vec![memory])
+}
+
+fn standalone(
+    change: impl FnOnce(&mut State),
+    buffers: &[u8],
+    needed: &[&str],
+) -> Result<Vec<u8>, StandaloneError> {
+    let wasm = wat::parse_str(PROGRAM).unwrap();
+    let program = program(&wasm);
+    let (mut state, mut memories) = stopped(&program);
+    change(&mut state);
+    memories.truncate(state.memory_pages.len());
+    let snapshot = try_written(&wasm, &state, &memories, buffers).unwrap();
     let needed = needed.iter().map(|name| (*name).to_owned()).collect();
-    read(&snapshot, &LIMITS).unwrap().standalone(needed)
+    read(&snapshot, &LIMITS).unwrap().standalone(&program, needed)
 }
 
-fn code(wasm: &[u8]) -> usize {
-    sections(wasm).map(Result::unwrap).find(|section| section.id == CODE).unwrap().content.start
-}
-
-/// The state with its frame at an offset in the code, or in the imports.
-fn stopped_at(site: usize) -> State {
-    let state = everything().1;
-    let frame = Frame { function: 4, site: u32::try_from(site).unwrap(), locals: vec![], operands: vec![] };
-    State { frames: Frames::Portable(vec![frame]), ..state }
-}
-
-fn call(function: u32) -> Call {
-    Call { function, arguments: Vec::new() }
+/// Runs a module, and tells the words at 8, 16 and 20 of its memory and what its global has.
+fn run(wasm: &[u8]) -> ([u32; 3], i64) {
+    let (mut store, instance) = instance(wasm);
+    instance.get_typed_func::<(), ()>(&store, "_start").unwrap().call(&mut store, ()).unwrap();
+    let memory = instance.get_memory(&store, "memory").unwrap();
+    let word = |at: usize| u32::from_le_bytes(memory.data(&store)[at..at + 4].try_into().unwrap());
+    let calls = instance.get_global(&store, "calls").unwrap().get(&store);
+    ([word(8), word(16), word(20)], calls.i64().unwrap())
 }
 
 #[test]
-fn the_module_has_the_state_and_the_exports() {
-    let (wasm, _, memories) = everything();
-    let state = stopped_at(code(&wasm) + 7);
-    let made = standalone(&state, &[], &[]).unwrap();
-    assert!(!is_snapshot(&made.module));
-    check_instance(&made.module, &state, &memories);
-    // The frame is at the same instruction, which is elsewhere.
-    let [frame] = made.frames.as_slice() else { panic!("{:?}", made.frames) };
-    assert_eq!(frame.site as usize, code(&made.module) + 7);
-    assert_ne!(code(&made.module), code(&wasm));
-    assert_eq!(made.then, []);
-}
-
-#[test]
-fn imports_are_stop_points_too() {
-    let (wasm, _, _) = everything();
-    let import = Parts::parse(&wasm).unwrap().sections.into_iter().find(|section| section.id == 2).unwrap();
-    let made = standalone(&stopped_at(import.content.start + 1), &[], &[]).unwrap();
-    assert_eq!(made.frames[0].site as usize, import.content.start + 1);
-    let error = standalone(&stopped_at(3), &[], &[]).unwrap_err();
-    assert_eq!(error.to_string(), "frame 0 is at offset 0x3, where there is neither code nor an import");
+fn a_program_goes_on() {
+    let wasm = standalone(|_| {}, &[], &[]).unwrap();
+    assert!(!is_snapshot(&wasm));
+    let (state, memories) = stopped(&program(&wat::parse_str(PROGRAM).unwrap()));
+    check_instance(&wasm, &state, &memories);
+    assert_eq!(run(&wasm), ([1000 + 100 + 2 * (3 + 2 + 1), 0, 0], 53));
 }
 
 #[test]
 fn what_has_not_been_run_is_run_then() {
-    let (wasm, _, _) = everything();
-    let entry = Entry { initialize: Some(2), function: Some(4), arguments: Vec::new() };
-    let state = State { entry, ..stopped_at(code(&wasm)) };
-    let then = |phase, frames: Frames| {
-        let state = State { phase, frames, ..state.clone() };
-        standalone(&state, &[], &[]).unwrap().then
+    let none = |phase| {
+        let change = |state: &mut State| {
+            state.phase = phase;
+            state.frames = Frames::Portable(vec![]);
+        };
+        run(&standalone(change, &[], &[]).unwrap())
     };
-    let none = || Frames::Portable(Vec::new());
-    let one = || state.frames.clone();
-    let all = [call(1), call(2), call(4)];
-    assert_eq!(then(Phase::Fresh, none()), all);
-    assert_eq!(then(Phase::Start, none()), all);
-    assert_eq!(then(Phase::Start, one()), all[1..]);
-    assert_eq!(then(Phase::Initialize, none()), all[1..]);
-    assert_eq!(then(Phase::Initialize, one()), all[2..]);
-    assert_eq!(then(Phase::Main, none()), all[2..]);
-    assert_eq!(then(Phase::Main, one()), []);
+    let all = 1000 + 2 * 45;
+    assert_eq!(none(Phase::Main), ([all, 0, 0], 59));
+    assert_eq!(none(Phase::Initialize), ([all, 0, 1], 59));
+    assert_eq!(none(Phase::Start), ([all, 1, 1], 59));
+    // The start function was running, or the one that initializes.
+    let some = |phase| run(&standalone(|state| state.phase = phase, &[], &[]).unwrap());
+    assert_eq!(some(Phase::Initialize), ([all, 0, 0], 53 + 9));
+    assert_eq!(some(Phase::Start), ([all, 0, 1], 53 + 9));
+    assert_eq!(program(&wat::parse_str(PROGRAM).unwrap()).start(), Some(BEGIN));
 }
 
 #[test]
 fn what_cannot_go_along_is_named() {
-    let (wasm, _, _) = everything();
-    let state = stopped_at(code(&wasm));
-    let refused =
-        |state: &State, buffers, needed| standalone(state, buffers, needed).unwrap_err().to_string();
-    let needed = ["file 5 (/tmp/x)", "its service origin"];
+    let refused = |change: &dyn Fn(&mut State), buffers, needed| {
+        standalone(change, buffers, needed).unwrap_err().to_string()
+    };
+    let needed = ["file 5 (/tmp/x)", "its services"];
+    assert_eq!(refused(&|_| {}, &[], &needed), "the program cannot do without file 5 (/tmp/x), its services");
     assert_eq!(
-        refused(&state, &[], &needed),
-        "the program cannot do without file 5 (/tmp/x), its service origin"
-    );
-    assert_eq!(
-        refused(&state, &[1, 2], &[]),
+        refused(&|_| {}, &[1, 2], &[]),
         "the program has 2 bytes of packets that nobody has read yet, which cannot go along"
     );
-    let ended = State { frames: Frames::Portable(vec![]), entry: Entry::default(), ..state };
-    assert_eq!(refused(&ended, &[], &[]), "the program has ended: there is nothing to continue");
+    let end = |state: &mut State| {
+        state.frames = Frames::Portable(vec![]);
+        state.entry = Entry::default();
+    };
+    assert_eq!(refused(&end, &[], &[]), "the program has ended: there is nothing to continue");
+    let wrong = |state: &mut State| state.entry.function = Some(99);
+    let wrong = |state: &mut State| {
+        wrong(state);
+        state.frames = Frames::Portable(vec![]);
+    };
+    assert_eq!(refused(&wrong, &[], &[]), "there is no code that continues the program");
 }
