@@ -7,7 +7,7 @@
 //! | call | in the call |
 //! | branch to a loop, which is decided | at the head of the loop |
 //! | `br_table` | at the head of the loop that its index selects; if that is no loop, before the `br_table` |
-//! | breakpoint | before the instruction |
+//! | breakpoint | before the instruction, which is the head of a loop at a `loop` |
 
 use std::collections::BTreeMap;
 
@@ -31,106 +31,62 @@ pub(super) fn frames(
     base: Base,
 ) -> Result<Vec<Frame>, ReadError> {
     check_base(module, base)?;
-    let places = places(module, table, raw)?;
+    let bodies = bodies(module, table, raw)?;
     let in_table = module.in_table();
-    let mut frames = Vec::with_capacity(raw.len());
+    let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
     // What the frame further out calls, with the arguments.
     let mut caller: Option<(Callee, Vec<Value>)> = None;
     for (position, raw) in raw.iter().enumerate().rev() {
         let (function, number) = table.function(raw.number).unwrap_or_default();
-        let body = places.get(&function).expect("all functions of frames have been looked at");
+        let body = bodies.get(&function).expect("all functions of frames have been looked at");
         let place = body.places.get(&number).expect("all sites of frames have been looked at");
-        let (outer, arguments) = match caller.take() {
-            None => {
-                check_outermost(module, base, function)?;
-                (None, Vec::new())
-            }
-            Some((callee, arguments)) => {
-                let fits = match callee {
-                    Callee::Direct(called) => called == function,
-                    Callee::Indirect(ty) => {
-                        module.type_at(ty) == module.function_type(function)
-                            && in_table.get(wide(function)).copied().unwrap_or_default()
-                    }
-                };
-                if !fits {
-                    return Err(StackError::Callee { position, function }.into());
-                }
-                (Some(callee), arguments)
-            }
-        };
-        let inner = position;
-        let (order, dead) = (
-            |found| StackError::Order { position, number: raw.number, found, count: inner },
-            StackError::Dead { position, number: raw.number },
-        );
-        let mut values = Values { words: raw.words };
-        let mut operands = values.take(&place.operands);
-        let mut locals = arguments;
-        let own = body.locals.get(locals.len()..).unwrap_or_default();
-        match place.resume {
-            // They do not exist yet.
-            Resume::Entry => locals.extend(own.iter().copied().map(zero)),
-            _ => locals.extend(values.take(own)),
+        let is_call = matches!(place.resume, Resume::Call(_));
+        if is_call != (position > 0) {
+            let found = if is_call { "in a call" } else { "not in a call" };
+            return Err(StackError::Order { position, number: raw.number, found, count: position }.into());
         }
-        let site = match &place.resume {
-            Resume::Call(callee) => {
-                if inner == 0 {
-                    return Err(order("in a call").into());
-                }
-                let ty = match callee {
-                    Callee::Direct(function) => module.function_type(*function),
-                    Callee::Indirect(ty) => module.type_at(*ty),
-                };
-                let params = ty.map_or(0, |ty| ty.params.len());
-                caller = Some((*callee, operands.split_off(operands.len().saturating_sub(params))));
-                place.place
-            }
-            Resume::Dead => return Err(dead.into()),
-            _ if inner > 0 => return Err(order("not in a call").into()),
-            Resume::Entry => match module.imports.get(wide(function)) {
-                Some((imported, _)) if !imported.may_block() => {
-                    if let Some((frame, callee)) = frames.last_mut().zip(outer) {
-                        let element = match callee {
-                            Callee::Direct(_) => None,
-                            Callee::Indirect(_) => module.element_with(function),
-                        };
-                        before_call(frame, locals, element);
-                    }
-                    break;
-                }
-                _ => place.place,
-            },
-            Resume::Before => SiteId::before(place.place).0,
-            Resume::Head(head) => *head,
-            Resume::Select(selection) => {
-                let Some(Value::I32(index)) = operands.pop() else { return Err(dead.into()) };
-                match selection.target(index) {
-                    Some(Target { head: Some(head), base }) => {
-                        operands.truncate(wide(base));
-                        head
-                    }
-                    _ => {
-                        // No target of it needs those that are not there.
-                        let lost = selection.operands.iter().skip(operands.len());
-                        operands.extend(lost.copied().map(zero));
-                        operands.push(Value::I32(index));
-                        SiteId::before(place.place).0
-                    }
-                }
+        let (callee, arguments) = match caller.take() {
+            Some((callee, arguments)) => (Some(callee), arguments),
+            None => (None, Vec::new()),
+        };
+        let fits = match callee {
+            None => check_outermost(module, base, function).map(|()| true)?,
+            Some(Callee::Direct(called)) => called == function,
+            Some(Callee::Indirect(ty)) => {
+                module.type_at(ty) == module.function_type(function)
+                    && in_table.get(wide(function)).copied().unwrap_or_default()
             }
         };
-        frames.push(Frame { function, site, locals, operands });
+        if !fits {
+            return Err(StackError::Callee { position, function }.into());
+        }
+        let mut frame = place.frame(function, body, raw.words, arguments);
+        match &place.resume {
+            Resume::Call(called) => {
+                let params = called.ty(module).map_or(0, |ty| ty.params.len());
+                let first = frame.operands.len().saturating_sub(params);
+                caller = Some((*called, frame.operands.split_off(first)));
+            }
+            Resume::Select(selection) => selection.apply(&mut frame),
+            Resume::Entry if module.is_instant(function) => {
+                if let Some((caller, callee)) = frames.last_mut().zip(callee) {
+                    before_call(caller, frame.locals, callee.index(module, function));
+                }
+                break;
+            }
+            _ => {}
+        }
+        frames.push(frame);
     }
     Ok(frames)
 }
 
 /// Takes a frame that is in a call of an imported function back to before the call.
-fn before_call(frame: &mut Frame, arguments: Vec<Value>, element: Option<u32>) {
+fn before_call(frame: &mut Frame, arguments: Vec<Value>, index: Option<u32>) {
     frame.site = SiteId::before(frame.site).0;
     frame.operands.extend(arguments);
-    // That of an indirect call has been popped: any element with the function is as good.
-    frame.operands.extend(element.map(Value::I32));
+    // The index of an indirect call has been popped. Any that selects the function is as good.
+    frame.operands.extend(index.map(Value::I32));
 }
 
 /// Checks what is to be run.
@@ -159,7 +115,7 @@ pub(super) fn check_outermost(module: &Module<'_>, base: Base, function: u32) ->
 }
 
 /// Whether a function with this type can be the entry function.
-fn is_entry(ty: &FunctionType) -> bool {
+pub(super) fn is_entry(ty: &FunctionType) -> bool {
     ty.params.is_empty() && matches!(ty.results.as_slice(), [] | [ValueType::I32])
 }
 
@@ -216,6 +172,27 @@ struct Place {
     dead: bool,
 }
 
+impl Place {
+    /// The frame with some words of a function that has been called with some arguments.
+    fn frame(&self, function: u32, body: &Body, words: Words<'_>, arguments: Vec<Value>) -> Frame {
+        let mut values = Values { words };
+        let operands = values.take(&self.operands);
+        let mut locals = arguments;
+        let own = body.locals.get(locals.len()..).unwrap_or_default();
+        match self.resume {
+            // They do not exist yet.
+            Resume::Entry => locals.extend(own.iter().copied().map(zero)),
+            _ => locals.extend(values.take(own)),
+        }
+        let site = match self.resume {
+            Resume::Head(head) => head,
+            Resume::Before | Resume::Select(_) => SiteId::before(self.place).0,
+            Resume::Entry | Resume::Call(_) | Resume::Dead => self.place,
+        };
+        Frame { function, site, locals, operands }
+    }
+}
+
 /// How a program continues from a site.
 enum Resume {
     /// It starts the function.
@@ -250,13 +227,27 @@ struct Target {
 }
 
 impl Selection {
-    fn target(&self, index: u32) -> Option<Target> {
-        self.targets.get(wide(index)).or(self.targets.last()).copied()
+    /// Takes a frame before the `br_table`, with those operands that are saved, to where it can be continued.
+    fn apply(&self, frame: &mut Frame) {
+        let Some(Value::I32(index)) = frame.operands.last().copied() else { return };
+        match self.targets.get(wide(index)).or(self.targets.last()) {
+            Some(Target { head: Some(head), base }) => {
+                frame.operands.truncate(wide(*base));
+                frame.site = *head;
+            }
+            _ => {
+                frame.operands.pop();
+                // No target of it needs those that are not there.
+                let lost = self.operands.iter().skip(frame.operands.len());
+                frame.operands.extend(lost.copied().map(zero));
+                frame.operands.push(Value::I32(index));
+            }
+        }
     }
 }
 
 /// Finds the sites of all frames, and checks the sizes.
-fn places(
+fn bodies(
     module: &Module<'_>,
     table: &Table<'_>,
     raw: &[RawFrame<'_>],
@@ -325,6 +316,9 @@ impl Visit for Finder<'_> {
         let (resume, operands) = match site.kind {
             _ if !same || !scan.is_live() => (Resume::Dead, Vec::new()),
             Kind::Table => select(scan, operator),
+            Kind::Breakpoint if matches!(operator, Some(Operator::Loop { .. })) => {
+                (Resume::Head(place), scan.operands(site.operands))
+            }
             kind => (resume(scan, kind), scan.operands(site.operands)),
         };
         let dead = site.kind == Kind::Other || same && matches!(resume, Resume::Dead);

@@ -257,6 +257,11 @@ impl<'a> Module<'a> {
         narrow(self.imports.len())
     }
 
+    /// Whether a function is imported and does not wait for anything, so that a program does not stop in it.
+    pub(super) fn is_instant(&self, function: u32) -> bool {
+        self.imports.get(wide(function)).is_some_and(|(imported, _)| !imported.may_block())
+    }
+
     /// The type of a function, if there is such a function.
     pub(super) fn function_type(&self, function: u32) -> Option<&FunctionType> {
         self.type_at(*self.functions.get(wide(function))?)

@@ -8,7 +8,7 @@
 
 use wasmparser::{FuncValidator, Operator, ValidatorResources};
 
-use gate_instrument::accept::ValueType;
+use gate_instrument::accept::{FunctionType, ValueType};
 
 use super::module::{Module, ModuleError, limit_targets, narrow, value_type};
 use super::numbering::Numbering;
@@ -53,6 +53,24 @@ pub(super) enum Callee {
     Direct(u32),
     /// A function of the type with this index.
     Indirect(u32),
+}
+
+impl Callee {
+    /// The type of what is called.
+    pub(super) fn ty<'m>(self, module: &'m Module<'_>) -> Option<&'m FunctionType> {
+        match self {
+            Self::Direct(function) => module.function_type(function),
+            Self::Indirect(ty) => module.type_at(ty),
+        }
+    }
+
+    /// An operand that selects a function, if one does.
+    pub(super) fn index(self, module: &Module<'_>, function: u32) -> Option<u32> {
+        match self {
+            Self::Direct(_) => None,
+            Self::Indirect(_) => module.element_with(function),
+        }
+    }
 }
 
 /// An open block.
@@ -205,11 +223,7 @@ impl Scan<'_, '_> {
     fn call(&mut self, visit: &mut impl Visit, operator: &Operator<'_>, callee: Callee) {
         self.note(visit, operator, Kind::Call(callee), self.saved);
         self.notice();
-        let ty = match callee {
-            Callee::Direct(function) => self.module.function_type(function),
-            Callee::Indirect(ty) => self.module.type_at(ty),
-        };
-        let params = ty.map_or(0, |ty| narrow(ty.params.len()));
+        let params = callee.ty(self.module).map_or(0, |ty| narrow(ty.params.len()));
         self.saved = self.saved.saturating_sub(params);
     }
 

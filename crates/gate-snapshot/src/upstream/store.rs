@@ -12,13 +12,13 @@
 
 use std::collections::BTreeMap;
 
-use gate_instrument::accept::{FunctionType, ValueType};
+use gate_instrument::accept::ValueType;
 use gate_instrument::stop::SiteId;
 use wasmparser::Operator;
 
 use super::load::zero;
 use super::module::{Module, wide};
-use super::scan::{self, Block, Callee, Kind, Scan, Site, Visit};
+use super::scan::{self, Callee, Kind, Scan, Site, Visit};
 use super::stack::{Base, Writer};
 use super::table::Table;
 use super::write::WriteError;
@@ -109,7 +109,15 @@ fn top(
     let top = survey.find(module, point, &frame.operands);
     let is_first = survey.first == site.offset() && frame.operands.is_empty() && is_new;
     match top {
-        Some(Top { number, offset, operands, called }) => {
+        Some(Top { number, offset, mut operands, base, index, called }) => {
+            if operands.len() < base {
+                // A loop further out than the default target of a `br_table`, which drops them.
+                let mut types = Types { number, operands: Vec::new() };
+                scan::scan(module, frame.function, table.rules(), &mut types)?;
+                let dropped = types.operands.into_iter().take(base).skip(operands.len());
+                operands.extend(dropped.map(zero));
+            }
+            operands.extend(index.map(Value::I32));
             if let Some(called) = called {
                 writer.frame(table.start(called), 8, std::iter::empty());
             }
@@ -205,7 +213,7 @@ impl Visit for CallFinder<'_, '_> {
             self.body.locals = scan.locals();
         }
         let (Some(expected), Kind::Call(callee)) = (self.wanted.get(&site.place), site.kind) else { return };
-        let params = callee_type(self.module, callee).map_or(0, |ty| ty.params.len());
+        let params = callee.ty(self.module).map_or(0, |ty| ty.params.len());
         // In a frame with another number the operands need not be looked at, and may be many.
         if scan.is_live() && wide(site.operands) == expected + params {
             let operands = scan.operands(site.operands);
@@ -215,11 +223,17 @@ impl Visit for CallFinder<'_, '_> {
     }
 }
 
-/// The type of what is called.
-pub(super) fn callee_type<'m>(module: &'m Module<'_>, callee: Callee) -> Option<&'m FunctionType> {
-    match callee {
-        Callee::Direct(function) => module.function_type(function),
-        Callee::Indirect(ty) => module.type_at(ty),
+/// Finds the types of the operands at a site.
+struct Types {
+    number: u32,
+    operands: Vec<ValueType>,
+}
+
+impl Visit for Types {
+    fn site(&mut self, scan: &Scan<'_, '_>, site: Site, _: Option<&Operator<'_>>) {
+        if site.number == self.number {
+            self.operands = scan.operands(scan.height());
+        }
     }
 }
 
@@ -279,7 +293,12 @@ struct Back {
 struct Top {
     number: u32,
     offset: u32,
+    /// The operands that are known, the lowest first.
     operands: Vec<Value>,
+    /// How many there have to be.
+    base: usize,
+    /// What is above them, at a `br_table`.
+    index: Option<u32>,
     /// The function whose entry is written further in.
     called: Option<u32>,
 }
@@ -287,11 +306,20 @@ struct Top {
 impl Survey {
     fn find(&self, module: &Module<'_>, point: &Point, operands: &[Value]) -> Option<Top> {
         let at = |(number, offset): (u32, u32), operands: &[Value], called| {
-            Some(Top { number, offset, operands: operands.to_vec(), called })
+            let (operands, base) = (operands.to_vec(), operands.len());
+            Some(Top { number, offset, operands, base, index: None, called })
         };
+        // However a program comes to the head of a loop, it is written in the same way.
+        if let Action::Loop = point.action
+            && let Some(top) = self.back(Some(self.place), operands)
+        {
+            return Some(top);
+        }
+        if let Some(site) = point.breakpoint {
+            return at(site, operands, None);
+        }
         let split = operands.split_last();
-        let (action, is_better) = match &point.action {
-            Action::Loop => (self.back(Some(self.place), operands), true),
+        match &point.action {
             Action::Select(targets) => {
                 let (Value::I32(index), below) = split? else { return None };
                 let exact = point.table.and_then(|(number, offset, base)| {
@@ -299,36 +327,31 @@ impl Survey {
                     at((number, offset), &kept, None)
                 });
                 let target = targets.get(wide(*index)).or(targets.last()).copied().flatten();
-                (exact.or_else(|| self.back(target, below)), true)
+                self.back(target, below).or(exact)
             }
-            Action::Branch(target) => (self.back(*target, operands), false),
+            Action::Branch(target) => self.back(*target, operands),
             Action::BranchIf(target) => match split? {
-                (Value::I32(0), _) => (None, false),
-                (_, below) => (self.back(*target, below), false),
+                (Value::I32(0), _) => None,
+                (_, below) => self.back(*target, below),
             },
-            Action::Call(Callee::Direct(called)) => {
-                (point.call.and_then(|call| at(call, operands, Some(*called))), false)
-            }
+            Action::Call(Callee::Direct(called)) => at(point.call?, operands, Some(*called)),
             Action::Call(Callee::Indirect(ty)) => {
                 let (Value::I32(element), below) = split? else { return None };
-                let called = module
-                    .element(*element)
-                    .filter(|called| module.function_type(*called) == module.type_at(*ty));
-                (point.call.zip(called).and_then(|(call, called)| at(call, below, Some(called))), false)
+                let called = module.element(*element)?;
+                let fits = module.function_type(called) == module.type_at(*ty);
+                if fits { at(point.call?, below, Some(called)) } else { None }
             }
-            Action::Other => (None, false),
-        };
-        let exact = point.breakpoint.and_then(|site| at(site, operands, None));
-        if is_better { action.or(exact) } else { exact.or(action) }
+            Action::Loop | Action::Other => None,
+        }
     }
 
     /// The frame of a branch to a loop, when some operands are there that it may drop.
     fn back(&self, target: Option<u32>, operands: &[Value]) -> Option<Top> {
         let target = target?;
         let back = self.branches.get(&target).or_else(|| self.tables.get(&target))?;
-        let mut operands = operands.get(..back.base)?.to_vec();
-        operands.extend(back.index.map(Value::I32));
-        Some(Top { number: back.number, offset: back.offset, operands, called: None })
+        let operands = operands.get(..back.base).unwrap_or(operands).to_vec();
+        let Back { number, offset, base, index } = *back;
+        Some(Top { number, offset, operands, base, index, called: None })
     }
 }
 
@@ -395,9 +418,7 @@ impl Visit for Survey {
                 }
                 let depths = targets.targets().filter_map(Result::ok).chain([default]);
                 for (index, depth) in (0..).zip(depths) {
-                    // A frame at the head of a loop further out lacks operands that one here has.
-                    let is_head = |head: &&Block| head.is_loop && wide(head.base) == base;
-                    if let Some(head) = scan.label(depth).filter(is_head) {
+                    if let Some(head) = scan.label(depth).filter(|block| block.is_loop) {
                         let back = Back { number, offset, base, index: Some(index) };
                         self.tables.entry(head.place).or_insert(back);
                     }

@@ -1,10 +1,15 @@
 //! Snapshots of the existing system.
 
+mod files;
+mod hostile;
 mod numbers;
+mod random;
+mod sites;
 mod vectors;
 
 use std::borrow::Cow;
 
+use super::module::Module;
 use super::{STACK_BYTES_DEFAULT, Source};
 use crate::sections::{self, CUSTOM, EXPORT, push_custom};
 use crate::{Details, Frame, Frames, Limits, Snapshot, State};
@@ -37,15 +42,19 @@ const KNOWN: &str = r#"
  (func $main (export "main") (result i32) (call $b (i32.const 5) (i32.const 6)) (i32.const 0)))
 "#;
 
-/// The program `text` with sections behind the one they have to be behind, as the existing system would write it: without
-/// start section.
+/// A snapshot of the program `text`.
 fn file(text: &str, details: &Details, stack: Option<&[u8]>) -> Vec<u8> {
-    let module = wat::parse_str(text).unwrap();
+    file_of(&wat::parse_str(text).unwrap(), details, stack)
+}
+
+/// A snapshot of a program, with its memory as it is when nothing has run. If there is a stack, nobody can tell whether there
+/// was a start function.
+fn file_of(module: &[u8], details: &Details, stack: Option<&[u8]>) -> Vec<u8> {
     let mut file = sections::HEADER.to_vec();
     let content = crate::details::Content { version: 0, monotonic_nanos: 5, details: details.clone() };
     let mut said = false;
     let mut told = stack.is_none();
-    for section in sections::sections(&module).map(Result::unwrap) {
+    for section in sections::sections(module).map(Result::unwrap) {
         if section.id == sections::DATA || section.id == CUSTOM {
             tell(&mut file, &mut told, stack);
         }
@@ -123,6 +132,42 @@ fn frames(state: &State) -> &[Frame] {
         Frames::Portable(frames) => frames,
         Frames::Raw { .. } => panic!("the frames are portable"),
     }
+}
+
+/// Frames whose places are counted from the start of the code.
+fn relative(snapshot: &Snapshot<'_>) -> Vec<Frame> {
+    let module = Module::parse(&snapshot.module).unwrap();
+    let code = u32::try_from(module.code).unwrap();
+    let mut frames = frames(&snapshot.state).to_vec();
+    for frame in frames.iter_mut().filter(|frame| frame.function >= module.imported()) {
+        frame.site -= code;
+    }
+    frames
+}
+
+/// A stack of frames, each a number and its words, above a bottom.
+fn stack(frames: &[(u32, &[u64])], bottom: &[u64]) -> Vec<u8> {
+    let mut words = Vec::new();
+    for (number, data) in frames {
+        let offset = 8 * (1 + data.len() as u64);
+        words.push(offset << 32 | u64::from(*number));
+        words.extend_from_slice(data);
+    }
+    words.extend_from_slice(bottom);
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// The bottom of a stack above which is the entry function.
+const ENTRY: &[u64] = &[2];
+
+/// The bottom of a stack above which is the start function.
+fn start_before(entry: u64) -> [u64; 2] {
+    [8 << 32 | 1, entry]
+}
+
+/// The bottom of a stack of a program that has not run.
+fn fresh(start: u64, entry: u64) -> [u64; 3] {
+    [16 << 32, start, entry]
 }
 
 /// The bytes that hexadecimal digits stand for.

@@ -143,7 +143,7 @@ pub fn write(source: &Source<'_>, memories: &[Memory<'_>], buffers: &[u8]) -> Re
     };
     (1..MEMORY).for_each(|id| copy(&mut file, id));
     push_section(&mut file, MEMORY, &memory_section(&module, source.state));
-    if !source.state.globals.is_empty() {
+    if !module.globals.is_empty() {
         push_section(&mut file, GLOBAL, &global_section(&module, source.state));
     }
     let monotonic_nanos = source.state.monotonic_nanos;
@@ -205,8 +205,11 @@ fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, WriteError> {
     Ok(Prepared { module, stack: Some(stack) })
 }
 
-/// Checks that the state is the module's, apart from its frames.
+/// Checks that the state is the module's, apart from its frames. When nothing has run, there is nothing of it to be written.
 fn check_parts(module: &Module<'_>, state: &State) -> Result<(), WriteError> {
+    if state.phase == Phase::Fresh {
+        return Ok(());
+    }
     let expect = |what, fits| if fits { Ok(()) } else { Err(WriteError::State { what }) };
     let maximum = module.memory.map(|memory| memory.maximum.unwrap_or(MAX_PAGES));
     expect("memories", state.memory_pages.len() == usize::from(maximum.is_some()))?;
@@ -221,7 +224,7 @@ fn check_parts(module: &Module<'_>, state: &State) -> Result<(), WriteError> {
     };
     let same_globals = state.globals.iter().zip(&module.globals).all(same_type);
     expect("globals", state.globals.len() == module.globals.len() && same_globals)?;
-    expect("tables", state.tables == module.tables(state.phase != Phase::Fresh))?;
+    expect("tables", state.tables == module.tables(true))?;
     expect("segments", state.dropped.iter().all(|dropped| *dropped == 0))?;
     expect("exceptions", state.exceptions.is_empty())
 }
@@ -260,7 +263,11 @@ fn base(module: &Module<'_>, state: &State, frames: &[Frame]) -> Result<Option<B
 }
 
 fn memory_section(module: &Module<'_>, state: &State) -> Vec<u8> {
-    let pages = state.memory_pages.first().copied().unwrap_or_default();
+    let pages = match state.phase {
+        Phase::Fresh => module.memory.map(|memory| memory.initial),
+        Phase::Start | Phase::Initialize | Phase::Main => state.memory_pages.first().copied(),
+    };
+    let pages = pages.unwrap_or_default();
     let maximum = match module.memory {
         Some(memory) => memory.maximum,
         None => Some(0),
@@ -274,10 +281,11 @@ fn memory_section(module: &Module<'_>, state: &State) -> Vec<u8> {
 
 fn global_section(module: &Module<'_>, state: &State) -> Vec<u8> {
     let mut section = Vec::new();
-    push_length(&mut section, state.globals.len());
-    for (value, global) in state.globals.iter().zip(&module.globals) {
+    push_length(&mut section, module.globals.len());
+    for (index, global) in module.globals.iter().enumerate() {
         let mutable = u8::from(global.mutable);
-        match *value {
+        let current = state.globals.get(index).filter(|_| state.phase != Phase::Fresh);
+        match *current.unwrap_or(&global.value) {
             Value::I32(bits) => {
                 section.extend([0x7f, mutable, 0x41]);
                 push_signed(&mut section, bits.cast_signed().into());
