@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
+use gate_instrument::accept::{self, ValueType};
+use gate_instrument::stop::{Config, Poll, Program};
 use gate_snapshot::{
     Details, Entry, Exception, Frame, Frames, Limits, Memory, Phase, Reference, Snapshot, State, Value, file,
 };
-
-use gate_instrument::accept::ValueType;
 
 /// Small enough to be reached.
 const LIMITS: Limits = Limits { module_bytes: 1 << 20, memory_bytes: 8 << 16, table_elements: 1000 };
@@ -138,7 +138,12 @@ fn judge(bytes: &[u8]) {
     assert_eq!((&read.state, &read.details), (&snapshot.state, &snapshot.details));
     assert!(contents(&read) == memories, "other memories");
     // It can be refused, for what is in it.
-    drop(snapshot.standalone(Vec::new()));
+    if accept::validate(&snapshot.module, &accept::Limits::STANDARD).is_ok() {
+        let config =
+            Config { poll: Poll::Store, control_pages: 1, may_block: &|_, _| false, breakpoints: &[] };
+        let program = Program::new(&snapshot.module, &config).expect("the module is small");
+        drop(snapshot.standalone(&program, Vec::new()));
+    }
 }
 
 /// What memories have.
