@@ -19,7 +19,7 @@ use crate::{Calls, LoadError, MemoryLimits, Program, RunOptions, Start, StartErr
 /// [`WarmUpError`] if even that is impossible.
 pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
     const NOTHING: &[u8] = b"(module (memory (export \"memory\") 1) (func (export \"_start\")))";
-    let compiled = compile::compile_with(NOTHING, settings, Threads::Own)?;
+    let compiled = compile::compile_with(NOTHING, settings, &[], Threads::Own)?;
     let artifact_bytes = compiled.artifact.len() as u64;
     let mut file = File::from(
         rustix::fs::memfd_create("warm-up", rustix::fs::MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?,

@@ -7,6 +7,7 @@
 mod escape;
 mod facts;
 mod json;
+mod locate;
 mod symbols;
 mod text;
 
@@ -15,4 +16,5 @@ pub use self::facts::{
     FunctionName, Global, HostState, Import, Kind, Memory, NamedValue, Producer, Program, Section,
     ServiceBuffer, Site, State, Stops, Table, TableUse, Trap, TypedValue, WasiState, facts,
 };
+pub use self::locate::{LocateError, locate};
 pub use self::symbols::{LineCode, SourceLine, Symbols};

@@ -87,7 +87,7 @@ impl<'a> Symbols<'a> {
     }
 
     /// The functions with a name, in ascending order: by that of the name section as it is, or demangled, or without parameters; or by
-    /// an export.
+    /// that of an import or export.
     pub fn functions_named(&self, name: &str) -> Vec<u32> {
         self.module.functions_named(name)
     }

@@ -28,7 +28,9 @@ pub use container::{Container, ContainerError, ContainerOptions, Process, Readin
 pub use instance::{Continued, Instance};
 pub use job::{JobLimits, Sealed, Undone};
 pub use run::{Crash, Given, Limit, Report, Verdict, run};
-pub use suspended::{Restoration, Restored, Suspended, inspect, restore, standalone, symbolize};
+pub use suspended::{
+    Debug, Restoration, Restored, Suspended, compile_debug, inspect, locate, restore, standalone, symbolize,
+};
 pub use watch::Watch;
 
 pub use gate_wire::container::Usage;

@@ -95,6 +95,22 @@ impl Suspended {
         one_file(container, Job::Continue { tier, stops }, &inputs, limits, watch)
     }
 
+    /// Likewise, for an artifact that [`compile_debug`] made with these breakpoints.
+    ///
+    /// # Errors
+    /// [`ContainerError`] when the container is lost.
+    pub fn continuation_debug(
+        &self,
+        container: &mut Container,
+        module: BorrowedFd<'_>,
+        debug: &Debug,
+        limits: &JobLimits,
+        watch: &mut Watch<'_>,
+    ) -> Result<Result<Sealed, Undone>, ContainerError> {
+        let inputs = [module, self.state.file.as_fd()];
+        one_file(container, debug.job(true), &inputs, limits, watch)
+    }
+
     /// Writes it down. It can be continued none the less.
     ///
     /// # Errors
@@ -107,13 +123,14 @@ impl Suspended {
         limits: &JobLimits,
         watch: &mut Watch<'_>,
     ) -> Result<Result<Sealed, Undone>, ContainerError> {
+        // A program without packets has not even empty ones.
         let buffers = match &mut self.packets {
-            Some((packets, theirs)) => packets.gather(theirs),
-            None => Buffers::default(),
+            Some((packets, theirs)) => packets.gather(theirs).encode(),
+            None => Vec::new(),
         };
         let buffers = memfd::create("buffers").and_then(|file| {
             let file = std::fs::File::from(file);
-            std::os::unix::fs::FileExt::write_all_at(&file, &buffers.encode(), 0)?;
+            std::os::unix::fs::FileExt::write_all_at(&file, &buffers, 0)?;
             memfd::seal(&file, Seals::Content)?;
             Ok(file)
         });
@@ -235,6 +252,58 @@ pub fn inspect(
     watch: &mut Watch<'_>,
 ) -> Result<Result<Sealed, Undone>, ContainerError> {
     one_file(container, Job::Inspect { json }, &[file], limits, watch)
+}
+
+/// How a program is compiled that somebody wants to look into while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debug {
+    /// For which engine.
+    pub tier: Tier,
+    /// How it can be stopped, apart from breakpoints.
+    pub stops: Stops,
+    /// Offsets in the module of the instructions before which it stops by itself.
+    pub breakpoints: Vec<u32>,
+}
+
+impl Debug {
+    fn job(&self, continues: bool) -> Job {
+        let Self { tier, stops, breakpoints } = self.clone();
+        Job::Debug { tier, stops, breakpoints, continues }
+    }
+}
+
+/// Compiles the module in `module`, a memfd sealed against changes, with breakpoints.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn compile_debug(
+    container: &mut Container,
+    module: BorrowedFd<'_>,
+    debug: &Debug,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Sealed, Undone>, ContainerError> {
+    one_file(container, debug.job(false), &[module], limits, watch)
+}
+
+/// Finds out which instructions of the module in `module` somebody means by `place`: an offset (`0x1f`), a function, or a line
+/// (`main.c:7`). There is at least one, if any is found.
+///
+/// # Errors
+/// [`ContainerError`] when the container is lost.
+pub fn locate(
+    container: &mut Container,
+    module: BorrowedFd<'_>,
+    place: &str,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Vec<Frame>, Undone>, ContainerError> {
+    let job = Job::Locate { place: place.to_owned() };
+    Ok(match job::run(container, job, &[module], 0, Vec::new(), limits, watch)? {
+        Ok(Made::Symbols(frames)) => Ok(frames),
+        Ok(Made::Files(_) | Made::Memories(_)) => Err(job::nonsense()),
+        Err(undone) => Err(undone),
+    })
 }
 
 /// Makes a module that continues the program of a snapshot on any engine.

@@ -45,7 +45,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-testkit", &[]),
     (
         "gate-fuzz",
-        &["gate-calls", "gate-inspect", "gate-instrument", "gate-snapshot", "gate-store", "gate-wasi", "gate-wire"],
+        &[
+            "gate-calls",
+            "gate-inspect",
+            "gate-instrument",
+            "gate-snapshot",
+            "gate-store",
+            "gate-wasi",
+            "gate-wire",
+        ],
     ),
     ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-store"]),
 ];
@@ -64,7 +72,8 @@ const BENCHES: &str = "gate-xtask";
 const TRUSTED: &[&str] = &["gate-cli", "gate-runtime", "gate-sandbox", "gate-store"];
 
 /// What parses or runs WebAssembly.
-const EXPOSED: &[&str] = &["gate-engine", "gate-inspect", "gate-instrument", "gimli", "wasmparser", "wasmtime"];
+const EXPOSED: &[&str] =
+    &["gate-engine", "gate-inspect", "gate-instrument", "gimli", "wasmparser", "wasmtime"];
 
 /// Packages of others that only these may name, in tests too.
 const RESERVED: &[(&str, &[&str])] =

@@ -183,6 +183,9 @@ impl<'a> Module<'a> {
         let mut functions = known(&self.function_names);
         functions
             .extend(self.exports.iter().filter(|(_, export)| *export == name).map(|(function, _)| *function));
+        functions.extend(
+            (0..).zip(&self.imports).filter(|(_, (_, field))| *field == name).map(|(function, _)| function),
+        );
         functions.sort_unstable();
         functions.dedup();
         functions

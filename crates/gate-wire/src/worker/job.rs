@@ -52,6 +52,24 @@ pub enum Job {
         /// [`Frame::compiled_offset`](super::Frame::compiled_offset).
         frames: Vec<(u32, Option<u64>, Option<u64>)>,
     },
+    /// From a module, compiles a program that stops at breakpoints; or, from the module and the state of the program, the code
+    /// that continues it beside what was compiled before.
+    Debug {
+        /// For which engine.
+        tier: Tier,
+        /// How it can be stopped besides.
+        stops: Stops,
+        /// Offsets in the module of the instructions before which it stops.
+        breakpoints: Vec<u32>,
+        /// Whether the program continues.
+        continues: bool,
+    },
+    /// Finds out which instructions of a module somebody means: `0x1f`, `main`, `main.c:7`.
+    /// [`Event::Symbols`](super::Event::Symbols) tells.
+    Locate {
+        /// What the user wrote.
+        place: String,
+    },
 }
 
 impl Job {
@@ -61,7 +79,8 @@ impl Job {
         match self {
             Self::Continue { .. } | Self::Symbolize { .. } => 2,
             Self::Snapshot { memories, .. } => 3 + count(*memories),
-            Self::Restore { .. } | Self::Inspect { .. } | Self::Standalone => 1,
+            Self::Restore { .. } | Self::Inspect { .. } | Self::Standalone | Self::Locate { .. } => 1,
+            Self::Debug { continues, .. } => 1 + usize::from(*continues),
         }
     }
 
@@ -69,9 +88,13 @@ impl Job {
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self {
-            Self::Continue { .. } | Self::Snapshot { .. } | Self::Inspect { .. } | Self::Standalone => 1,
+            Self::Continue { .. }
+            | Self::Snapshot { .. }
+            | Self::Inspect { .. }
+            | Self::Standalone
+            | Self::Debug { .. } => 1,
             Self::Restore { memories, .. } => 3 + count(*memories),
-            Self::Symbolize { .. } => 0,
+            Self::Symbolize { .. } | Self::Locate { .. } => 0,
         }
     }
 
@@ -100,6 +123,18 @@ impl Job {
                 e.bool(*json);
             }
             Self::Standalone => e.u8(4),
+            Self::Debug { tier, stops, breakpoints, continues } => {
+                e.u8(6);
+                e.u8(tier.number());
+                e.u8(stops.number());
+                e.count(breakpoints.len());
+                breakpoints.iter().for_each(|offset| e.u32(*offset));
+                e.bool(*continues);
+            }
+            Self::Locate { place } => {
+                e.u8(7);
+                e.string(place.as_bytes());
+            }
             Self::Symbolize { artifact_bytes, frames } => {
                 e.u8(5);
                 e.u64(*artifact_bytes);
@@ -135,6 +170,13 @@ impl Job {
                 let frames = (0..count).map(|_| frame()).collect::<Result<_, DecodeError>>()?;
                 Self::Symbolize { artifact_bytes, frames }
             }
+            6 => {
+                let (tier, stops) = (tier(d)?, stops(d)?);
+                let count = d.count(4)?;
+                let breakpoints = (0..count).map(|_| d.u32()).collect::<Result<_, DecodeError>>()?;
+                Self::Debug { tier, stops, breakpoints, continues: d.bool()? }
+            }
+            7 => Self::Locate { place: d.text()? },
             _ => return Err(d.bad_value()),
         })
     }

@@ -60,6 +60,14 @@ fn requests_survive() {
         job(Job::Restore { memories: 1, memory_bytes: 1 << 30 }),
         job(Job::Inspect { json: true }),
         job(Job::Standalone),
+        job(Job::Debug {
+            tier: Tier::Winch,
+            stops: Stops::Flag,
+            breakpoints: vec![1, 700],
+            continues: false,
+        }),
+        job(Job::Debug { tier: Tier::Pulley, stops: Stops::Count, breakpoints: Vec::new(), continues: true }),
+        job(Job::Locate { place: "main.c:7".to_owned() }),
         job(Job::Symbolize { artifact_bytes: 1, frames: vec![(1, Some(2), None), (3, None, Some(4))] }),
     ] {
         let bytes = request.encode().unwrap();
