@@ -115,6 +115,7 @@ mod names;
 mod offsets;
 mod operands;
 mod plan;
+mod reason;
 mod sections;
 mod side;
 mod site;
@@ -126,6 +127,7 @@ pub use self::error::StopError;
 pub use self::frames::{Frame, FrameError, Value};
 pub use self::names::{Hidden, Names};
 pub use self::offsets::Offsets;
+pub use self::reason::Reason;
 pub use self::side::{Continuations, PROGRAM};
 pub use self::site::{Call, Site, SiteId, SiteKind};
 pub use self::standalone::{Exception, Invocation, Place, Referent, StandaloneError, Stopped};
@@ -275,6 +277,15 @@ impl<'a> Program<'a> {
     /// How many functions the program has, imported ones included.
     pub fn functions(&self) -> u32 {
         module::count(self.module.functions.len())
+    }
+
+    /// The functions that tables, globals, locals and operands can have references to, in ascending order. Those that really
+    /// are referred to somewhere are exported: see [`Hidden::Function`].
+    ///
+    /// # Errors
+    /// [`StopError`] only for invalid modules.
+    pub fn referenced(&self) -> Result<Vec<u32>, StopError> {
+        Ok(callees::References::read(&self.module)?.into_functions())
     }
 
     /// The start function, which instantiation of the stoppable module does not run.

@@ -167,6 +167,13 @@ impl References {
         functions
     }
 
+    /// The functions, in ascending order.
+    pub(super) fn into_functions(self) -> Vec<u32> {
+        let mut functions: Vec<_> = self.functions.into_iter().collect();
+        functions.sort_unstable();
+        functions
+    }
+
     /// The first type that equals each.
     pub(super) fn into_canonical(self) -> Vec<u32> {
         self.canonical

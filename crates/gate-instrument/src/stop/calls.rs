@@ -8,6 +8,7 @@ use super::error::StopError;
 use super::extra::Extra;
 use super::graph::Graph;
 use super::module::{Module, count, index};
+use super::site::Call;
 use super::values;
 use crate::accept::ValueType;
 
@@ -109,13 +110,21 @@ impl Calls {
     /// Whether the program may be stopped in a call that an instruction makes, if it makes one other than a tail call.
     pub(super) fn stops_in(&self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Call { function_index } => self.may_unwind(*function_index),
-            Operator::CallIndirect { type_index, .. } => {
-                let canonical = self.canonical.get(index(*type_index)).copied().unwrap_or_default();
+            Operator::Call { function_index } => self.stops_in_call(Call::Direct(*function_index)),
+            Operator::CallIndirect { type_index, .. } => self.stops_in_call(Call::Indirect(*type_index)),
+            _ => false,
+        }
+    }
+
+    /// Whether the program may be stopped in a call.
+    pub(super) fn stops_in_call(&self, call: Call) -> bool {
+        match call {
+            Call::Direct(function) => self.may_unwind(function),
+            Call::Indirect(ty) => {
+                let canonical = self.canonical.get(index(ty)).copied().unwrap_or_default();
                 let functions = self.polls.len();
                 self.unwinds.get(functions + index(canonical)).copied().unwrap_or(true)
             }
-            _ => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tests of which functions get stop points.
 
-use crate::stop::{Config, Poll, Program, SiteKind};
+use crate::stop::{Call, Config, Poll, Program, Reason, SiteKind};
 
 /// Checks the stop points of each function, by the first letters of their kinds.
 #[track_caller]
@@ -113,4 +113,48 @@ fn long_chains() {
     let program = Program::new(&wasm, &config).unwrap();
     assert_eq!(program.sites(0).unwrap().len(), 2);
     assert_eq!(program.sites(length - 1).unwrap().len(), 1);
+}
+
+#[test]
+fn reasons() {
+    let wasm = wat::parse_str(
+        r#"(module
+            (type $void (func))
+            (import "host" "block" (func $block))
+            (import "host" "none" (func $none))
+            (table funcref (elem $f))
+            (func $f (call_indirect (type $void) (i32.const 0)) (loop (call $block)) (loop (call $block)) (call $none))
+            (func $g (nop) (return_call $f))
+            (func $h (call $none))
+            (func $i (nop))
+            (func $j (return_call_indirect (type $void) (i32.const 0))))"#,
+    )
+    .unwrap();
+    let nop = wasmparser::Parser::new(0).parse_all(&wasm).filter_map(|payload| match payload.unwrap() {
+        wasmparser::Payload::CodeSectionEntry(body) => Some(body.get_operators_reader().unwrap()),
+        _ => None,
+    });
+    let offsets: Vec<_> = nop.map(|reader| u32::try_from(reader.original_position()).unwrap()).collect();
+    let config = Config {
+        poll: Poll::Atomic,
+        control_pages: 1,
+        may_block: &|_, field| field == "block",
+        breakpoints: &[offsets[1], offsets[3]],
+    };
+    let program = Program::new(&wasm, &config).unwrap();
+    let reasons: Vec<_> = (0..7).map(|function| program.reasons(function).unwrap()).collect();
+    let expect = [
+        vec![Reason::Blocks],
+        vec![],
+        vec![Reason::Cycle, Reason::Call(Call::Indirect(0)), Reason::Loop, Reason::Call(Call::Direct(0))],
+        vec![Reason::Breakpoint, Reason::TailCall(Call::Direct(2))],
+        vec![],
+        vec![Reason::Breakpoint],
+        vec![Reason::TailCall(Call::Indirect(0))],
+    ];
+    assert_eq!(reasons, expect);
+    let can_stop = (0..7).map(|function| program.can_stop(function));
+    assert!(can_stop.eq(expect.iter().map(|reasons| !reasons.is_empty())));
+    assert!(!program.can_stop(7));
+    assert_eq!(program.reasons(7).unwrap(), []);
 }

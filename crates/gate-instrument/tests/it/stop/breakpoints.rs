@@ -136,3 +136,30 @@ fn no_instruction() {
     let error = Program::new(&wasm, &machine::with_breakpoints(Poll::Store, &[8])).unwrap_err();
     assert_eq!(error.to_string(), "there is no instruction at offset 0x8, nor anywhere else in the module");
 }
+
+/// A program stops each time that it comes to a breakpoint: not more often, nor less.
+#[test]
+fn each_time() {
+    let wasm = wat::parse_str(
+        r#"(module (func (export "run") (result i32) (local $i i32)
+            (loop $again                                            ;; once, from outside
+              (local.set $i (i32.add (local.get $i) (i32.const 1))) ;; 5 times, 4 instructions
+              (block                                                ;; 5 times
+                (br_if 0 (i32.and (local.get $i) (i32.const 1)))    ;; 5 times, 4 instructions
+                (nop))                                              ;; twice, with the end
+              (br_if $again (i32.lt_u (local.get $i) (i32.const 5)))) ;; 5 times, 4 instructions; once the end
+            (local.get $i)))"#,
+    )
+    .unwrap();
+    let expected = run_original(&wasm);
+    let times = [1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 2, 2, 5, 5, 5, 5, 1, 1, 1];
+    let all = instructions(&wasm).concat();
+    assert_eq!(all.len(), times.len());
+    for poll in [Poll::Store, Poll::Countdown] {
+        for (offset, times) in all.iter().zip(times) {
+            let plan = Plan { poll, every: 0, moves: false };
+            let (found, stops) = run_at_breakpoints(&wasm, plan, &[&[*offset]]);
+            assert_eq!((found.0, stops), (expected.0.clone(), times), "{offset}");
+        }
+    }
+}
