@@ -118,8 +118,8 @@ pub fn native(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     clang::compile_native(source, flags)
 }
 
-/// The benchmark kernel `name`: `binary_trees`, `fannkuch`, `fib`, `mandelbrot`, `nbody`, `sieve` or `writer`, which
-/// take a size as their argument.
+/// The benchmark kernel `name`, a file of `guests/kernels` without its extension: a C program that takes a size as its argument,
+/// and prints what it has computed.
 ///
 /// # Errors
 /// There is no such kernel, or as for [`c`].

@@ -1,6 +1,6 @@
 //! How long programs compute.
 //!
-//! Processor time is compared, as a claim of two per cent drowns in what else a machine does; and like with like: of each
+//! Processor time is compared, as a claim of a few per cent drowns in what else a machine does; and like with like: of each
 //! side the time of all its processes, less that of a run of an empty program. Also shown is what a user waits.
 
 use std::time::Duration;
@@ -11,17 +11,38 @@ use gate_testkit::guests::{kernel, small_kernel};
 use super::commands::{self, Contest, Cost, Subject};
 use super::{Figure, Round, Target, Unit, geometric_mean};
 
-/// Kernels and their sizes, such that each runs for about a second.
+/// Kernels and their sizes, such that each runs for half a second to a second.
 const KERNELS: &[(&str, &str)] = &[
-    ("nbody", "10000000"),
-    ("fannkuch", "10"),
+    ("ackermann", "11"),
+    ("base64", "3000"),
+    ("bfs", "800000"),
     ("binary_trees", "17"),
-    ("mandelbrot", "3200"),
-    ("sieve", "10000000"),
+    ("checksums", "1000"),
+    ("curve", "1000"),
+    ("dispatch", "150000"),
+    ("distance", "6000"),
+    ("fannkuch", "10"),
+    ("fft", "400"),
     ("fib", "40"),
+    ("json", "150000"),
+    ("life", "1000"),
+    ("lz", "80"),
+    ("machine", "150000"),
+    ("mandelbrot", "3200"),
+    ("matrix", "900"),
+    ("nbody", "10000000"),
+    ("pagerank", "500000"),
+    ("queens", "14"),
+    ("regex", "40000"),
+    ("search", "20000"),
+    ("sha256", "120000"),
+    ("sieve", "10000000"),
+    ("sort", "2000000"),
+    ("table", "8000000"),
+    ("tape", "4000"),
 ];
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 5;
 
 pub(super) fn run() -> Result<Vec<Figure>> {
     let contest = Contest::new()?;
@@ -40,7 +61,7 @@ pub(super) fn run() -> Result<Vec<Figure>> {
         processor.push(ratios(&own));
         wall.push(ratios(&whole));
     }
-    figures.push(mean("geometric mean, processor time", &processor, Some(Target::AtMost(1.02))));
+    figures.push(mean("geometric mean, processor time", &processor, Some(Target::AtMost(1.06))));
     figures.push(mean("geometric mean, what a user waits", &wall, None));
     Ok(figures)
 }

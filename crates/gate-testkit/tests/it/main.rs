@@ -139,12 +139,33 @@ fn diff_programs_agree_with_the_reference_engine() {
 fn kernels_agree_with_the_reference_engine() {
     let engine = reference_engine("kernels_agree_with_the_reference_engine");
     let sizes = [
+        ("ackermann", "5"),
+        ("base64", "3"),
+        ("bfs", "2000"),
         ("binary_trees", "8"),
+        ("checksums", "2"),
+        ("curve", "2"),
+        ("dispatch", "20"),
+        ("distance", "100"),
         ("fannkuch", "7"),
+        ("fft", "1"),
         ("fib", "20"),
+        ("json", "100"),
+        ("life", "5"),
+        ("lz", "1"),
+        ("machine", "500"),
         ("mandelbrot", "50"),
+        ("matrix", "30"),
         ("nbody", "1000"),
+        ("pagerank", "500"),
+        ("queens", "8"),
+        ("regex", "200"),
+        ("search", "20"),
+        ("sha256", "20"),
         ("sieve", "10000"),
+        ("sort", "2000"),
+        ("table", "20000"),
+        ("tape", "50"),
         ("writer", "200001"),
     ];
     for (name, size) in sizes {
