@@ -19,7 +19,7 @@ use gate_instrument::stop::{Control, Names, Offsets};
 use crate::codec::{Input, Output};
 use crate::container::{self, ArtifactError, Magic};
 
-const MAGIC: Magic = Magic(*b"GtFacts2");
+const MAGIC: Magic = Magic(*b"GtFacts3");
 
 /// What an artifact says of its module.
 #[derive(Debug)]
@@ -54,11 +54,13 @@ pub(crate) struct Added {
     pub(crate) breakpoints: Option<u32>,
     /// The indices of the spill tables.
     pub(crate) spill: [Option<u32>; 3],
+    /// The functions that there can be references to.
+    pub(crate) referenced: Vec<u32>,
 }
 
 impl Added {
-    /// What was added to a module with this number of tables.
-    pub(crate) fn new(control: &Control, names: &Names, tables: u32) -> Self {
+    /// What was added to a module with this number of tables, and with these functions that there can be references to.
+    pub(crate) fn new(control: &Control, names: &Names, tables: u32, referenced: Vec<u32>) -> Self {
         Self {
             names: names.clone(),
             tables,
@@ -70,6 +72,7 @@ impl Added {
             countdown: control.countdown,
             breakpoints: control.breakpoints,
             spill: control.tables,
+            referenced,
         }
     }
 }
@@ -109,6 +112,8 @@ pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, added: Option<&Added>, 
             out.index(added.countdown);
             out.index(added.breakpoints);
             added.spill.iter().for_each(|table| out.index(*table));
+            out.count(added.referenced.len());
+            added.referenced.iter().for_each(|function| out.u32(*function));
         }
     }
     container::append(image, MAGIC, &out.0, &offsets.encode());
@@ -170,6 +175,7 @@ fn added(input: &mut Input<'_>) -> Option<Added> {
         countdown: input.index()?,
         breakpoints: input.index()?,
         spill: [input.index()?, input.index()?, input.index()?],
+        referenced: (0..input.count(4)?).map(|_| input.u32()).collect::<Option<_>>()?,
     })
 }
 

@@ -29,17 +29,17 @@ pub(crate) fn capture<T: 'static>(
     for ((spilled, table), used) in spilled.iter_mut().zip(added.spill).zip(used) {
         if let Some(table) = table {
             let used = usize::try_from(live.word(used))?;
-            *spilled = elements(&mut scope, live, program, &mut references, table, Some(used))?;
+            *spilled = elements(&mut scope, live, &mut references, table, Some(used))?;
         }
     }
     let mut globals = Vec::new();
     for index in 0..added.unwinding {
         let value = live.global(&mut scope, index)?.get(&mut scope);
-        globals.push(references.value(&mut scope, live, &program.module, value)?);
+        globals.push(references.value(&mut scope, live, value)?);
     }
     let mut tables = Vec::new();
     for index in 0..added.tables {
-        tables.push(elements(&mut scope, live, program, &mut references, index, None)?);
+        tables.push(elements(&mut scope, live, &mut references, index, None)?);
     }
     let pages = |bytes: usize| Ok(u32::try_from(bytes / WASM_PAGE_BYTES)?);
     let memory_pages = program.regions.iter().map(|region| pages(region.size()));
@@ -66,7 +66,6 @@ pub(crate) fn capture<T: 'static>(
 fn elements(
     store: &mut impl AsContextMut,
     live: &Live<'_>,
-    program: &Program,
     references: &mut References,
     index: u32,
     count: Option<usize>,
@@ -79,7 +78,7 @@ fn elements(
     for element in 0..count {
         let reference = table.get(&mut *store, element as u64);
         let reference = reference.ok_or_else(|| wasmtime::format_err!("a table has shrunk"))?;
-        elements.push(references.reference(store, live, &program.module, reference)?);
+        elements.push(references.reference(store, live, reference)?);
     }
     Ok(elements)
 }

@@ -126,16 +126,11 @@ struct Stoppable {
 }
 
 impl Stoppable {
-    fn make(
-        wasm: &[u8],
-        facts: &Facts,
-        poll: stop::Poll,
-        breakpoints: &[u32],
-    ) -> Result<Self, StopError> {
+    fn make(wasm: &[u8], facts: &Facts, poll: stop::Poll, breakpoints: &[u32]) -> Result<Self, StopError> {
         let program = stop::Program::new(wasm, &Settings::transform(poll, breakpoints))?;
         let stop::Instrumented { wasm, offsets } = program.instrument()?;
         let tables = u32::try_from(facts.tables.len()).expect("a module has at most 100 tables");
-        let added = Added::new(program.control(), program.names(), tables);
+        let added = Added::new(program.control(), program.names(), tables, program.referenced()?);
         Ok(Self { wasm, offsets, added })
     }
 }

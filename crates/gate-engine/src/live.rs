@@ -14,11 +14,13 @@ pub(crate) struct Live<'p> {
     pub(crate) program: &'p Stoppable,
     pub(crate) added: &'p Added,
     pub(crate) instance: Instance,
+    /// How many functions are imported.
+    imported: u32,
 }
 
 impl<'p> Live<'p> {
-    pub(crate) fn new(program: &'p Stoppable, instance: Instance) -> Self {
-        Self { program, added: &program.added, instance }
+    pub(crate) fn new(program: &'p Stoppable, instance: Instance, imported: u32) -> Self {
+        Self { program, added: &program.added, instance, imported }
     }
 
     fn export(&self, store: impl AsContextMut, hidden: Hidden) -> wasmtime::Result<Extern> {
@@ -41,6 +43,14 @@ impl<'p> Live<'p> {
 
     pub(crate) fn restore(&self, store: impl AsContextMut) -> wasmtime::Result<Func> {
         self.export(store, Hidden::Restore)?.into_func().ok_or_else(wrong)
+    }
+
+    /// A function as references are to it. To one that is imported and may block, they are to what is called instead.
+    pub(crate) fn referenced(&self, mut store: impl AsContextMut, index: u32) -> Option<Func> {
+        let imported = index < self.imported;
+        let hidden = imported.then_some(Hidden::Import(index)).into_iter().chain([Hidden::Function(index)]);
+        let mut names = hidden.map(|hidden| self.added.names.name(hidden));
+        names.find_map(|name| self.instance.get_func(&mut store, &name))
     }
 
     /// The exception tag with an index, if there are so many.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use gate_instrument::accept::ValueType;
 use gate_snapshot::{Exception, Reference, Value};
-use wasmtime::{AsContextMut, ExnRef, Func, Module, Ref, Rooted, Tag, Val};
+use wasmtime::{AsContextMut, ExnRef, Func, Ref, Rooted, Tag, Val};
 
 use crate::live::Live;
 
@@ -37,7 +37,6 @@ impl References {
         &mut self,
         store: &mut impl AsContextMut,
         live: &Live<'_>,
-        module: &Module,
         value: Val,
     ) -> wasmtime::Result<Value> {
         let (ty, reference) = match value {
@@ -51,7 +50,7 @@ impl References {
             Val::ExnRef(exception) => (ValueType::ExnRef, Ref::Exn(exception)),
             Val::AnyRef(_) | Val::ContRef(_) => wasmtime::bail!("a value of a type that is not accepted"),
         };
-        Ok(Value::Reference(ty, self.reference(store, live, module, reference)?))
+        Ok(Value::Reference(ty, self.reference(store, live, reference)?))
     }
 
     /// A reference.
@@ -59,14 +58,11 @@ impl References {
         &mut self,
         store: &mut impl AsContextMut,
         live: &Live<'_>,
-        module: &Module,
         reference: Ref,
     ) -> wasmtime::Result<Reference> {
         Ok(match reference {
-            Ref::Func(Some(function)) => Reference::Function(self.function(store, live, module, function)?),
-            Ref::Exn(Some(exception)) => {
-                Reference::Exception(self.exception(store, live, module, exception)?)
-            }
+            Ref::Func(Some(function)) => Reference::Function(self.function(store, live, function)?),
+            Ref::Exn(Some(exception)) => Reference::Exception(self.exception(store, live, exception)?),
             Ref::Func(None) | Ref::Exn(None) | Ref::Extern(None) | Ref::Any(None) => Reference::Null,
             // No function that can be imported makes any.
             Ref::Extern(Some(_)) | Ref::Any(Some(_)) => {
@@ -79,10 +75,9 @@ impl References {
         &mut self,
         store: &mut impl AsContextMut,
         live: &Live<'_>,
-        module: &Module,
         function: Func,
     ) -> wasmtime::Result<u32> {
-        let functions = self.functions.get_or_insert_with(|| functions(store, live, module));
+        let functions = self.functions.get_or_insert_with(|| functions(store, live));
         let address = function.to_raw(store).addr();
         let index = functions.get(&address).copied();
         index.ok_or_else(|| wasmtime::format_err!("a reference to a function that is not exported"))
@@ -94,7 +89,6 @@ impl References {
         &mut self,
         store: &mut impl AsContextMut,
         live: &Live<'_>,
-        module: &Module,
         exception: Rooted<ExnRef>,
     ) -> wasmtime::Result<u32> {
         let object = exception.to_raw(&mut *store)?;
@@ -112,7 +106,7 @@ impl References {
                         continue;
                     }
                 }
-                let value = self.known(store, live, module, *field)?;
+                let value = self.known(store, live, *field)?;
                 visit.values.push(value);
                 continue;
             }
@@ -130,7 +124,6 @@ impl References {
         &mut self,
         store: &mut impl AsContextMut,
         live: &Live<'_>,
-        module: &Module,
         value: Val,
     ) -> wasmtime::Result<Value> {
         if let Val::ExnRef(Some(exception)) = value {
@@ -139,7 +132,7 @@ impl References {
             let place = place.ok_or_else(|| wasmtime::format_err!("an exception is nowhere"))?;
             return Ok(Value::Reference(ValueType::ExnRef, Reference::Exception(place)));
         }
-        self.value(store, live, module, value)
+        self.value(store, live, value)
     }
 
     fn visit(
@@ -164,17 +157,11 @@ pub(crate) fn tags(store: &mut impl AsContextMut, live: &Live<'_>) -> Vec<Tag> {
 }
 
 /// All functions that there can be references to.
-fn functions(store: &mut impl AsContextMut, live: &Live<'_>, module: &Module) -> HashMap<usize, u32> {
-    let prefix = live.added.names.prefix();
-    let mut functions = HashMap::new();
-    for export in module.exports() {
-        let Some(name) = export.name().strip_prefix(prefix) else { continue };
-        let number = name.strip_prefix("function ").or_else(|| name.strip_prefix("import "));
-        let index = number.and_then(|number| number.parse().ok());
-        if let Some(index) = index
-            && let Some(function) = live.instance.get_func(&mut *store, export.name())
-        {
-            functions.insert(function.to_raw(&mut *store).addr(), index);
+fn functions(store: &mut impl AsContextMut, live: &Live<'_>) -> HashMap<usize, u32> {
+    let mut functions = HashMap::with_capacity(live.added.referenced.len());
+    for index in &live.added.referenced {
+        if let Some(function) = live.referenced(&mut *store, *index) {
+            functions.insert(function.to_raw(&mut *store).addr(), *index);
         }
     }
     functions

@@ -4,7 +4,7 @@
 //! an error.
 
 use gate_instrument::accept::ValueType;
-use gate_instrument::stop::{Hidden, control};
+use gate_instrument::stop::control;
 use gate_snapshot::{Exception, Frames, Phase, Reference, State, Value};
 use wasmtime::{
     AsContext, AsContextMut, ExnRef, ExnRefPre, ExnType, Mutability, Ref, RootScope, Rooted, Store, Tag, Val,
@@ -222,10 +222,7 @@ impl Made {
             (ValueType::ExternRef, Reference::Null) => Ok(Ref::Extern(None)),
             (ValueType::ExnRef, Reference::Null) => Ok(Ref::Exn(None)),
             (ValueType::FuncRef, Reference::Function(index)) => {
-                let names = &live.added.names;
-                // As what may block is called, unless nothing of it does.
-                let mut found = [Hidden::Import(index), Hidden::Function(index)].into_iter();
-                let found = found.find_map(|name| live.instance.get_func(&mut *store, &names.name(name)));
+                let found = live.referenced(&mut *store, index);
                 found
                     .map(|function| Ref::Func(Some(function)))
                     .ok_or(StateError::Reference { what: "function", index })

@@ -155,10 +155,11 @@ impl Program {
             .map(|function| calls::import_function(&mut store, *function).into())
             .collect();
 
+        let imported = u32::try_from(imports.len()).unwrap_or(u32::MAX);
         let started = Instant::now();
         let outcome = match Instance::new(&mut store, &self.module, &imports) {
             Ok(instance) => {
-                let live = self.stoppable.as_ref().map(|stoppable| Live::new(stoppable, instance));
+                let live = self.stoppable.as_ref().map(|stoppable| Live::new(stoppable, instance, imported));
                 let task = self.task(&mut store, live.as_ref(), start, options)?;
                 self.run_task(&mut store, instance, live.as_ref(), task)
             }

@@ -31,7 +31,7 @@ fn module() -> (Facts, Added, Instrumented) {
     let config =
         Config { poll: Poll::Countdown, control_pages: 3, may_block: &|_, _| false, breakpoints: &[] };
     let program = Program::new(&wasm, &config).unwrap();
-    let added = Added::new(program.control(), program.names(), 1);
+    let added = Added::new(program.control(), program.names(), 1, program.referenced().unwrap());
     (facts, added, program.instrument().unwrap())
 }
 
