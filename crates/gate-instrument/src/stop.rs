@@ -106,6 +106,7 @@ mod error;
 mod extra;
 mod frames;
 mod graph;
+mod groups;
 mod helpers;
 mod layout;
 mod link;
@@ -134,6 +135,7 @@ pub use self::standalone::{Exception, Invocation, Place, Referent, StandaloneErr
 
 use std::fmt;
 
+use self::assemble::Purpose;
 use self::calls::Calls;
 use self::emit::Context;
 use self::module::{Module, index};
@@ -234,7 +236,16 @@ impl<'a> Program<'a> {
     /// # Errors
     /// [`StopError`] when a function, or the whole, becomes too large.
     pub fn instrument(&self) -> Result<Instrumented, StopError> {
-        assemble::assemble(self)
+        assemble::assemble(self, Purpose::Continue)
+    }
+
+    /// The same for a program that is to be moved to another module when it has stopped: it exports no functions for
+    /// continuations to call, and cannot be continued. A compiler that is quick can take half of its time for such exports.
+    ///
+    /// # Errors
+    /// As of [`Program::instrument`].
+    pub fn instrument_to_leave(&self) -> Result<Instrumented, StopError> {
+        assemble::assemble(self, Purpose::Leave)
     }
 
     /// A module to continue the program from some stop points.

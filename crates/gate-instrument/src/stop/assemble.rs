@@ -24,8 +24,17 @@ const MAX_ENTRIES: usize = 1_000_000;
 /// How large the code of a module can be.
 const MAX_BYTES: usize = 1 << 30;
 
+/// What a stoppable module is for, besides running and stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Continuations run beside it.
+    Continue,
+    /// None do.
+    Leave,
+}
+
 /// The stoppable module.
-pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError> {
+pub(super) fn assemble(program: &Program<'_>, purpose: Purpose) -> Result<Instrumented, StopError> {
     let module = &program.module;
     let context = program.context();
     let mut linker = Linker::new(module, Place::Main);
@@ -46,7 +55,7 @@ pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError>
     offsets.note(code.size(), None);
     let references = Functions { program, linker: &mut linker };
     let (elements, globals) = references.encode()?;
-    let functions = add_functions(&context, module, &mut linker, &mut code)?;
+    let functions = add_functions(&context, module, &mut linker, &mut code, purpose)?;
     check("functions", module.functions.len() + functions.types.len(), MAX_ENTRIES)?;
 
     let mut encoded = wasm_encoder::Module::new();
@@ -63,7 +72,7 @@ pub(super) fn assemble(program: &Program<'_>) -> Result<Instrumented, StopError>
     sections::extend(&mut encoded, module, sections::MEMORY, &Entries::of(&memories));
     sections::extend(&mut encoded, module, sections::TAG, &Entries::default());
     sections::extend(&mut encoded, module, sections::GLOBAL, &globals);
-    let exports = exports(program, &linker, &functions)?;
+    let exports = exports(program, &linker, &functions, purpose)?;
     sections::extend(&mut encoded, module, sections::EXPORT, &Entries::of(&exports));
     elements.section(&mut encoded, 9);
     if !module.data.is_empty() {
@@ -106,11 +115,17 @@ fn add_functions(
     module: &Module<'_>,
     linker: &mut Linker,
     code: &mut Entries,
+    purpose: Purpose,
 ) -> Result<Added, StopError> {
     let blocking = (0..module.imported()).filter(|function| context.calls.may_block(*function));
     for function in blocking {
         linker.function(Callee::Import(function));
         linker.function(Callee::Host(function));
+    }
+    if purpose == Purpose::Continue {
+        for callee in context.calls.choosers() {
+            linker.function(callee);
+        }
     }
     let mut types = Vec::new();
     while let Some(callee) = linker.callees.get(types.len()).cloned() {
@@ -130,7 +145,12 @@ fn check(what: &'static str, found: usize, limit: usize) -> Result<(), StopError
 }
 
 /// Exports everything that a host has to read and write, and what continuations import.
-fn exports(program: &Program<'_>, linker: &Linker, added: &Added) -> Result<ExportSection, StopError> {
+fn exports(
+    program: &Program<'_>,
+    linker: &Linker,
+    added: &Added,
+    purpose: Purpose,
+) -> Result<ExportSection, StopError> {
     let module = &program.module;
     let control = &program.control;
     let mut section = ExportSection::new();
@@ -150,11 +170,13 @@ fn exports(program: &Program<'_>, linker: &Linker, added: &Added) -> Result<Expo
     }
     let mut functions = linker.referenced.clone();
     functions.extend(module.start);
-    functions.extend((0..program.functions()).filter(|function| program.calls.is_linked(*function)));
     for function in functions {
         section.export(&program.name(Hidden::Function(function)), ExportKind::Func, function);
     }
-    for (index, callee) in (count(module.functions.len())..).zip(&linker.callees) {
+    // There can be references to imports.
+    let is_needed = |callee: &Callee| purpose == Purpose::Continue || matches!(callee, Callee::Import(_));
+    let callees = (count(module.functions.len())..).zip(&linker.callees);
+    for (index, callee) in callees.filter(|(_, callee)| is_needed(callee)) {
         section.export(&program.names.callee(callee), ExportKind::Func, index);
     }
     section.export(&program.name(Hidden::Initialize), ExportKind::Func, added.initialize);

@@ -1,5 +1,7 @@
 //! Who calls whom, and what follows from it: which functions may unwind, and which poll when they are entered.
 
+use std::collections::BTreeMap;
+
 use wasmparser::{Operator, RefType};
 
 use super::callees::References as Referenced;
@@ -7,10 +9,14 @@ use super::control::SPILL_TYPES;
 use super::error::StopError;
 use super::extra::Extra;
 use super::graph::Graph;
+use super::link::Callee;
 use super::module::{Module, count, index};
 use super::site::Call;
 use super::values;
 use crate::accept::ValueType;
+
+/// How many functions one function can have the choice of.
+const CHOICES: u32 = 1000;
 
 /// What the calls of a module say about its functions.
 pub(super) struct Calls {
@@ -18,7 +24,10 @@ pub(super) struct Calls {
     unwinds: Vec<bool>,
     polls: Vec<bool>,
     blocks: Vec<bool>,
-    linked: Vec<bool>,
+    /// Of functions that are not imported and that continuations may call: the type, and the position among those of it.
+    linked: Vec<Option<(u32, u32)>>,
+    /// These functions, by the index of their type.
+    linked_of: BTreeMap<u32, Vec<u32>>,
     imported: usize,
     canonical: Vec<u32>,
     /// Whether any code drops a segment.
@@ -102,9 +111,28 @@ impl Calls {
         let polls = graph.cut();
         unwinds.iter_mut().zip(&polls).for_each(|(unwinds, polls)| *unwinds |= polls);
         graph.spread_to_callers(&mut unwinds);
-        let linked = graph.callees_of(&unwinds);
+        let mut linked_of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let called = graph.callees_of(&unwinds);
+        let linked = (0..).zip(module.functions.iter().skip(imported)).zip(&called);
+        let linked = linked
+            .map(|((defined, ty), called): ((u32, _), _)| {
+                let functions = called.then(|| linked_of.entry(*ty).or_default())?;
+                functions.push(count(imported) + defined);
+                Some((*ty, count(functions.len()) - 1))
+            })
+            .collect();
         let canonical = referenced.into_canonical();
-        Ok(Self { unwinds, polls, blocks, linked, imported, canonical, drops, references: references.0 })
+        Ok(Self {
+            unwinds,
+            polls,
+            blocks,
+            linked,
+            linked_of,
+            imported,
+            canonical,
+            drops,
+            references: references.0,
+        })
     }
 
     /// Whether the program may be stopped in a call that an instruction makes, if it makes one other than a tail call.
@@ -142,10 +170,25 @@ impl Calls {
         defined.is_some_and(|defined| self.polls.get(defined).copied().unwrap_or_default())
     }
 
-    /// Whether functions call this one that can stop, so that their continuations may.
-    pub(super) fn is_linked(&self, function: u32) -> bool {
-        let defined = index(function).checked_sub(self.imported);
-        defined.is_some_and(|defined| self.linked.get(defined).copied().unwrap_or_default())
+    /// If functions call this one that can stop, so that their continuations may: what these call instead, and its position
+    /// among the [`Calls::choices`] of that.
+    pub(super) fn choice(&self, function: u32) -> Option<(Callee, u32)> {
+        let defined = index(function).checked_sub(self.imported)?;
+        let (ty, position) = self.linked.get(defined).copied().flatten()?;
+        Some((Callee::Choose(ty, position / CHOICES), position % CHOICES))
+    }
+
+    /// What continuations may call instead of functions of the program.
+    pub(super) fn choosers(&self) -> impl Iterator<Item = Callee> {
+        let numbers = self.linked_of.iter().map(|(ty, functions)| (*ty, count(functions.len())));
+        numbers
+            .flat_map(|(ty, number)| (0..number.div_ceil(CHOICES)).map(move |part| Callee::Choose(ty, part)))
+    }
+
+    /// The functions that [`Callee::Choose`] has the choice of.
+    pub(super) fn choices(&self, ty: u32, part: u32) -> &[u32] {
+        let functions = self.linked_of.get(&ty).map(Vec::as_slice).unwrap_or_default();
+        functions.chunks(index(CHOICES)).nth(index(part)).unwrap_or_default()
     }
 
     /// Whether the function is imported.

@@ -9,6 +9,7 @@ use super::calls::Calls;
 use super::control::{Control, FRAMES_SIZE, IN_PLACE, POLL_SCRATCH, STOP_REQUESTED};
 use super::copies::Tail;
 use super::error::StopError;
+use super::groups::Groups;
 use super::layout::{self, Field, Layout, Source};
 use super::link::{self, Callee, Last, Linker, Place};
 use super::module::{count, index};
@@ -62,8 +63,8 @@ pub(super) struct Emitter<'e, 'a> {
     pub(super) depth: u32,
     /// The depth of the emitted block that each open block of the function has become, from the function's own on.
     pub(super) labels: Vec<u32>,
-    /// The first stop point that is emitted; all that follow are, too.
-    first_stop: usize,
+    /// The stop points that are emitted.
+    groups: Groups,
     /// Where the code comes from.
     offsets: Offsets,
     /// Where the branches to stop points are.
@@ -88,7 +89,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         first_stop: usize,
     ) -> Self {
         let (code, labels, offsets) = (Vec::new(), Vec::new(), Offsets::default());
-        Self { context, plan, linker, code, depth: 0, labels, first_stop, offsets, rare: Vec::new() }
+        let groups = Groups::new(plan, first_stop);
+        Self { context, plan, linker, code, depth: 0, labels, groups, offsets, rare: Vec::new() }
     }
 
     /// The body of the function: `declared` are the locals it declares.
@@ -151,8 +153,12 @@ impl<'e, 'a> Emitter<'e, 'a> {
         } else {
             BlockType::Empty
         }));
-        for _ in self.first_stop..self.plan.stops.len() {
-            self.open(&Instruction::Block(BlockType::Empty));
+        for group in (0..self.groups.len()).rev() {
+            self.open(&Instruction::Block(if self.groups.is_shared(group) {
+                BlockType::Result(ValType::I32)
+            } else {
+                BlockType::Empty
+            }));
         }
     }
 
@@ -180,19 +186,27 @@ impl<'e, 'a> Emitter<'e, 'a> {
     pub(super) fn close_stops(&mut self) {
         self.offsets.note(count(self.code.len()), None);
         let plan = self.plan;
-        for stop in plan.stops.get(self.first_stop..).unwrap_or_default() {
+        for group in 0..self.groups.len() {
+            let stop =
+                plan.stops.get(self.groups.first(group)).expect("groups are of stop points of the plan");
             self.close();
+            let name = if self.groups.is_shared(group) {
+                self.add(&Instruction::LocalSet(plan.address()));
+                Instruction::LocalGet(plan.address())
+            } else {
+                Instruction::I32Const(stop.id.0.cast_signed())
+            };
             if stop.by_itself == ByItself::Never {
                 self.add(&Instruction::Unreachable);
                 continue;
             }
             if plan.shared.is_none() {
-                self.save(stop);
+                self.save(stop, &name);
             } else if stop.is_own() {
-                self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+                self.add(&name);
             } else {
                 // It saves less than what is saved together.
-                self.save(stop);
+                self.save(stop, &name);
                 self.add_zeros();
                 self.add(&Instruction::Return);
                 continue;
@@ -224,17 +238,24 @@ impl<'e, 'a> Emitter<'e, 'a> {
 
     /// Goes to the code of a stop point if the operand is not zero.
     fn branch_to_stop(&mut self, position: usize) {
-        let from_innermost = count(position - self.first_stop);
-        let stops = count(self.plan.stops.len() - self.first_stop);
-        let relative = self.relative(stops - from_innermost);
+        let relative = self.relative(count(self.groups.len() - self.groups.of(position)));
         self.rare.push(count(self.code.len()));
         self.add(&Instruction::BrIf(relative));
     }
 
     /// Goes to the code of a stop point if the program unwinds.
     pub(super) fn stop_if_unwinding(&mut self, position: usize) {
-        self.add(&Instruction::GlobalGet(self.context.control.unwinding));
-        self.branch_to_stop(position);
+        let unwinding = Instruction::GlobalGet(self.context.control.unwinding);
+        if self.groups.is_shared(self.groups.of(position)) {
+            let stop = self.plan.stops.get(position).expect("it is a stop point of the plan");
+            self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+            self.add(&unwinding);
+            self.branch_to_stop(position);
+            self.add(&Instruction::Drop);
+        } else {
+            self.add(&unwinding);
+            self.branch_to_stop(position);
+        }
     }
 
     /// Goes to the code of a stop point if the program shall stop.
@@ -244,15 +265,16 @@ impl<'e, 'a> Emitter<'e, 'a> {
     }
 
     /// Saves a frame. Parameters and locals are where they are in the original, and operands are parked.
-    fn save(&mut self, stop: &Stop) {
+    /// `name` pushes the name of the stop point.
+    fn save(&mut self, stop: &Stop, name: &Instruction<'_>) {
         let plan = self.plan;
         let layout = plan.layout(stop);
         if stop.kind == SiteKind::Call && self.context.saves_from_stack(&layout) {
-            self.save_from_stack(stop, &layout);
+            self.save_from_stack(name, &layout);
             return;
         }
         if self.context.saves_in_place(&layout) {
-            self.save_in_place(stop, &layout);
+            self.save_in_place(name, &layout);
             return;
         }
         let mut chunks = layout.chunks().peekable();
@@ -262,7 +284,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
             }
             let last = if chunks.peek().is_none() { Last::Yes } else { Last::No };
             if last == Last::Yes {
-                self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+                self.add(name);
             }
             let types = chunk.iter().map(|field| field.ty).collect();
             let save = self.linker.function(Callee::Save(types, last));
@@ -286,7 +308,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
     ///
     /// Storing them here would need the address of the control memory, which the program has had before, so that it is kept
     /// during the call that the program comes out of.
-    fn save_from_stack(&mut self, stop: &Stop, layout: &Layout) {
+    fn save_from_stack(&mut self, name: &Instruction<'_>, layout: &Layout) {
         let plan = self.plan;
         for _ in 0..link::REGISTERS {
             self.add(&Instruction::I32Const(0));
@@ -307,7 +329,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
                 ty => ty,
             });
         }
-        self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+        self.add(name);
         self.call(Callee::SaveFromStack(types));
     }
 
@@ -315,7 +337,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
     ///
     /// Arguments of a call would have to be in certain registers, and the register allocator goes to some lengths to have them
     /// there all the time, also in the loop that is left here if the program stops.
-    fn save_in_place(&mut self, stop: &Stop, layout: &Layout) {
+    fn save_in_place(&mut self, name: &Instruction<'_>, layout: &Layout) {
         let plan = self.plan;
         let control = self.context.control;
         let address = plan.address();
@@ -330,7 +352,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
             self.add(&values::store(field.ty, control.at(control.frames + field.offset)));
         }
         self.add(&Instruction::I32Const(layout.size.cast_signed()));
-        self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+        self.add(name);
         self.call(Callee::Saved);
     }
 
@@ -534,13 +556,15 @@ impl<'e, 'a> Emitter<'e, 'a> {
                 self.linker.function(Callee::Host(function));
             }
         }
-        if let (Callee::Function(_), Some(copies), false) =
-            (&callee, &mut self.linker.copies, calls.is_linked(function))
-        {
-            for instruction in copies.call(function, tail) {
-                self.add(&instruction);
-            }
-            return;
+        if let (Callee::Function(_), Some(copies)) = (&callee, &mut self.linker.copies) {
+            let Some((choose, position)) = calls.choice(function) else {
+                for instruction in copies.call(function, tail) {
+                    self.add(&instruction);
+                }
+                return;
+            };
+            self.add(&Instruction::I32Const(position.cast_signed()));
+            callee = choose;
         }
         let function = self.linker.function(callee);
         self.add(&match tail {
@@ -635,7 +659,7 @@ pub(super) fn function(
 ) -> Result<Body, StopError> {
     let declared = plan.locals.get(plan.ty.params.len()..).unwrap_or_default();
     let mut declared: Vec<_> = declared.iter().chain(&plan.scratch).copied().collect();
-    if context.optimizes() && !plan.stops.is_empty() {
+    if !plan.stops.is_empty() {
         declared.push(ValueType::I32);
     }
     let mut emitter = Emitter::new(context, plan, linker, 0);

@@ -57,6 +57,7 @@ pub(super) fn body(
 ) -> Vec<u8> {
     match callee {
         Callee::Function(_) => unreachable!("a function of the program has a body of its own"),
+        Callee::Choose(ty, part) => choose(module, *ty, context.calls.choices(*ty, *part)),
         Callee::Import(function) => import(context, module, linker, *function),
         Callee::Host(function) => {
             let mut code = Code::new(&[]);
@@ -86,6 +87,34 @@ pub(super) fn body(
             drop_segment(context.control, &Instruction::ElemDrop(*element), position)
         }
     }
+}
+
+/// Calls one of some functions of a type.
+///
+/// ```wat
+/// (func (param i32) (param $position i32) (result i32)
+///   (block $1
+///     (block $0
+///       (br_table $0 $1 (local.get $position)))
+///     (return (call $f (local.get 0))))
+///   (call $g (local.get 0)))
+/// ```
+fn choose(module: &Module<'_>, ty: u32, functions: &[u32]) -> Vec<u8> {
+    let params = count(module.type_at(ty).params.len());
+    let mut code = Code::new(&[]);
+    functions.iter().for_each(|_| code.add(&[Instruction::Block(BlockType::Empty)]));
+    let targets: Vec<_> = (0..count(functions.len())).collect();
+    let (last, targets) = targets.split_last().map_or((0, &[][..]), |(last, targets)| (*last, targets));
+    code.add(&[Instruction::LocalGet(params), Instruction::BrTable(targets.into(), last)]);
+    for (position, function) in functions.iter().enumerate() {
+        code.add(&[Instruction::End]);
+        (0..params).for_each(|param| code.add(&[Instruction::LocalGet(param)]));
+        code.add(&[Instruction::Call(*function)]);
+        if position + 1 < functions.len() {
+            code.add(&[Instruction::Return]);
+        }
+    }
+    code.finish()
 }
 
 /// Calls an imported function that may block, with a stop point before the call: if the host lets the program unwind

@@ -14,6 +14,10 @@ use crate::accept::{FunctionType, ValueType};
 pub(super) enum Callee {
     /// A function of the program.
     Function(u32),
+    /// Calls one of the functions of the type with this index, by position, for code in another module; there can be several such
+    /// functions. Compilers make an entry for each exported function from outside of compiled code, so that this is one instead of
+    /// many.
+    Choose(u32, u32),
     /// Calls an imported function that may block, and is a stop point.
     Import(u32),
     /// Calls an imported function, for code in another module: the host shall see calls from the program only.
@@ -63,6 +67,7 @@ impl Callee {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Function(function) => format!("function {function}"),
+            Self::Choose(ty, part) => format!("call {ty} {part}"),
             Self::Import(function) => format!("import {function}"),
             Self::Host(function) => format!("host {function}"),
             Self::Reference(function) => format!("reference {function}"),
@@ -85,6 +90,11 @@ impl Callee {
             }
             Self::Function(function) | Self::Import(function) | Self::Host(function) => {
                 return module.function_type(*function).clone();
+            }
+            Self::Choose(ty, _) => {
+                let FunctionType { mut params, results } = module.type_at(*ty).clone();
+                params.push(ValueType::I32);
+                return FunctionType { params, results };
             }
             Self::Save(types, Last::No) => types.clone(),
             Self::Save(types, Last::Yes) => types.iter().copied().chain([ValueType::I32]).collect(),

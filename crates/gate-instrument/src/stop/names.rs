@@ -9,8 +9,8 @@ const PREFIX: &str = "gate";
 /// Something that a stoppable module exports by a name that it has not got from the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hidden {
-    /// A function, by index. Exported are the start function, those that continuations can call, and those that tables and
-    /// globals can have references to. References to an imported function that may block are to [`Hidden::Import`].
+    /// A function, by index. Exported are the start function, and those that tables and globals can have references to.
+    /// References to an imported function that may block are to [`Hidden::Import`].
     Function(u32),
     /// What the program calls instead of an imported function that may block, by the index of that.
     Import(u32),

@@ -16,19 +16,19 @@
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i32)))
 ;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;4;) (func))
+;;   (type (;4;) (func (param i32 i32) (result i32)))
+;;   (type (;5;) (func))
 ;;   (memory (;0;) 4 4)
 ;;   (global (;0;) (mut i32) i32.const 0)
 ;;   (global (;1;) (mut i32) i32.const 0)
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate global 1" (global 1))
-;;   (export "gate function 0" (func $leaf))
-;;   (export "gate function 1" (func $f))
 ;;   (export "gate saved" (func 3))
 ;;   (export "gate save from stack" (func 4))
-;;   (export "gate initialize" (func 5))
-;;   (export "gate restore" (func 6))
+;;   (export "gate call 0 0" (func 5))
+;;   (export "gate initialize" (func 6))
+;;   (export "gate restore" (func 7))
 ;;   (func $leaf (;0;) (type 0) (param i32) (result i32)
 ;;     (local i32 i32)
 ;;     block ;; label = @1
@@ -173,8 +173,21 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;5;) (type 4))
-;;   (func (;6;) (type 4))
+;;   (func (;5;) (type 4) (param i32 i32) (result i32)
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         local.get 1
+;;         br_table 0 (;@2;) 1 (;@1;)
+;;       end
+;;       local.get 0
+;;       call $leaf
+;;       return
+;;     end
+;;     local.get 0
+;;     call $f
+;;   )
+;;   (func (;6;) (type 5))
+;;   (func (;7;) (type 5))
 ;; )
 ;;
 ;; continuation from stop point 0

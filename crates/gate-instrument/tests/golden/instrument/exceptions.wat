@@ -23,7 +23,8 @@
 ;;   (type (;4;) (func (param i32 i32)))
 ;;   (type (;5;) (func (param i32 i32 i32 i32 i32)))
 ;;   (type (;6;) (func (param i32 exnref i32)))
-;;   (type (;7;) (func))
+;;   (type (;7;) (func (param i32)))
+;;   (type (;8;) (func))
 ;;   (table (;0;) 0 exnref)
 ;;   (memory (;0;) 4 4)
 ;;   (tag $t (;0;) (type 0) (param i32))
@@ -32,12 +33,12 @@
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate tag 0" (tag 0))
-;;   (export "gate function 0" (func $g))
 ;;   (export "gate saved" (func 2))
 ;;   (export "gate save from stack" (func 3))
 ;;   (export "gate save i32 exnref" (func 4))
-;;   (export "gate initialize" (func 5))
-;;   (export "gate restore" (func 6))
+;;   (export "gate call 1 0" (func 5))
+;;   (export "gate initialize" (func 6))
+;;   (export "gate restore" (func 7))
 ;;   (func $g (;0;) (type 1)
 ;;     (local i32)
 ;;     block ;; label = @1
@@ -236,8 +237,15 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;5;) (type 7))
-;;   (func (;6;) (type 7))
+;;   (func (;5;) (type 7) (param i32)
+;;     block ;; label = @1
+;;       local.get 0
+;;       br_table 0 (;@1;)
+;;     end
+;;     call $g
+;;   )
+;;   (func (;6;) (type 8))
+;;   (func (;7;) (type 8))
 ;; )
 ;;
 ;; continuation from stop point 0
@@ -328,15 +336,16 @@
 ;;   (type (;4;) (func (result i32 exnref)))
 ;;   (type (;5;) (func))
 ;;   (type (;6;) (func (result i32)))
-;;   (type (;7;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;8;) (func (param i32 exnref i32)))
+;;   (type (;7;) (func (param i32)))
+;;   (type (;8;) (func (param i32 i32 i32 i32 i32)))
+;;   (type (;9;) (func (param i32 exnref i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 exnref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate tag 0" (tag (;0;) (type 0) (param i32)))
-;;   (import "program" "gate function 0" (func (;0;) (type 1)))
-;;   (import "program" "gate save from stack" (func (;1;) (type 7)))
-;;   (import "program" "gate save i32 exnref" (func (;2;) (type 8)))
+;;   (import "program" "gate call 1 0" (func (;0;) (type 7)))
+;;   (import "program" "gate save from stack" (func (;1;) (type 8)))
+;;   (import "program" "gate save i32 exnref" (func (;2;) (type 9)))
 ;;   (table (;1;) 1 1 funcref)
 ;;   (export "0" (func 3))
 ;;   (elem (;0;) (table 1) (i32.const 0) func 3)
@@ -368,6 +377,7 @@
 ;;             local.set 0
 ;;             local.set 1
 ;;             local.get 1
+;;             i32.const 0
 ;;             call 0
 ;;             global.get 0
 ;;             br_if 2 (;@2;)

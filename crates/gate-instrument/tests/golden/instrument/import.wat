@@ -12,8 +12,9 @@
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i64) (result i32)))
 ;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;4;) (func (param i32 i64 i32)))
-;;   (type (;5;) (func))
+;;   (type (;4;) (func (param i32) (result i32)))
+;;   (type (;5;) (func (param i32 i64 i32)))
+;;   (type (;6;) (func))
 ;;   (import "host" "block" (func $block (;0;) (type 0)))
 ;;   (table (;0;) 1 funcref)
 ;;   (memory (;0;) 4 4)
@@ -23,13 +24,13 @@
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate function 0" (func $block))
-;;   (export "gate function 1" (func 1))
 ;;   (export "gate import 0" (func 3))
 ;;   (export "gate save from stack" (func 4))
 ;;   (export "gate host 0" (func 5))
-;;   (export "gate save i32 i64" (func 6))
-;;   (export "gate initialize" (func 7))
-;;   (export "gate restore" (func 8))
+;;   (export "gate call 1 0" (func 6))
+;;   (export "gate save i32 i64" (func 7))
+;;   (export "gate initialize" (func 8))
+;;   (export "gate restore" (func 9))
 ;;   (elem (;0;) func 3)
 ;;   (func (;1;) (type 1) (result i32)
 ;;     (local i32)
@@ -74,7 +75,7 @@
 ;;     local.get 0
 ;;     local.get 1
 ;;     i32.const 24
-;;     call 6
+;;     call 7
 ;;     i32.const 0
 ;;   )
 ;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
@@ -109,7 +110,14 @@
 ;;     local.get 1
 ;;     call $block
 ;;   )
-;;   (func (;6;) (type 4) (param i32 i64 i32)
+;;   (func (;6;) (type 4) (param i32) (result i32)
+;;     block ;; label = @1
+;;       local.get 0
+;;       br_table 0 (;@1;)
+;;     end
+;;     call 1
+;;   )
+;;   (func (;7;) (type 5) (param i32 i64 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
@@ -142,14 +150,14 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;7;) (type 5)
+;;   (func (;8;) (type 6)
 ;;     i32.const 0
 ;;     i32.const 0
 ;;     i32.const 1
 ;;     table.init 0
 ;;     elem.drop 0
 ;;   )
-;;   (func (;8;) (type 5)
+;;   (func (;9;) (type 6)
 ;;     elem.drop 0
 ;;   )
 ;; )

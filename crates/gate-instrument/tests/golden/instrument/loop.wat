@@ -22,11 +22,11 @@
 ;;   (global (;0;) (mut i32) i32.const 0)
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
-;;   (export "gate function 0" (func $g))
 ;;   (export "gate saved" (func 2))
 ;;   (export "gate save from stack i32 i32" (func 3))
-;;   (export "gate initialize" (func 4))
-;;   (export "gate restore" (func 5))
+;;   (export "gate call 0 0" (func 4))
+;;   (export "gate initialize" (func 5))
+;;   (export "gate restore" (func 6))
 ;;   (func $g (;0;) (type 0) (param i32)
 ;;     (local i32)
 ;;     block ;; label = @1
@@ -185,8 +185,16 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;4;) (type 4))
+;;   (func (;4;) (type 2) (param i32 i32)
+;;     block ;; label = @1
+;;       local.get 1
+;;       br_table 0 (;@1;)
+;;     end
+;;     local.get 0
+;;     call $g
+;;   )
 ;;   (func (;5;) (type 4))
+;;   (func (;6;) (type 4))
 ;; )
 ;;
 ;; continuation from stop point 0
@@ -265,7 +273,7 @@
 ;;   (type (;4;) (func (param i32 i32 i32 i32 i32 i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate function 0" (func (;0;) (type 0)))
+;;   (import "program" "gate call 0 0" (func (;0;) (type 3)))
 ;;   (import "program" "gate saved" (func (;1;) (type 3)))
 ;;   (import "program" "gate save from stack i32 i32" (func (;2;) (type 4)))
 ;;   (table (;0;) 1 1 funcref)
@@ -294,6 +302,7 @@
 ;;             block ;; label = @5
 ;;               block ;; label = @6
 ;;                 local.get 0
+;;                 i32.const 0
 ;;                 call 0
 ;;                 global.get 0
 ;;                 br_if 4 (;@2;)
@@ -311,6 +320,7 @@
 ;;                 i32.atomic.load
 ;;                 br_if 3 (;@3;)
 ;;                 local.get 0
+;;                 i32.const 0
 ;;                 call 0
 ;;                 global.get 0
 ;;                 br_if 4 (;@2;)

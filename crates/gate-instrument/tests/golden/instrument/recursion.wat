@@ -11,17 +11,18 @@
 ;; (module
 ;;   (type (;0;) (func (param i32) (result i32)))
 ;;   (type (;1;) (func (param i32 i32)))
-;;   (type (;2;) (func))
+;;   (type (;2;) (func (param i32 i32) (result i32)))
+;;   (type (;3;) (func))
 ;;   (memory (;0;) 4 4)
 ;;   (global (;0;) (mut i32) i32.const 0)
 ;;   (export "gate memory 0" (memory 0))
 ;;   (export "gate global 0" (global 0))
-;;   (export "gate function 0" (func $f))
 ;;   (export "gate save i32" (func 1))
-;;   (export "gate initialize" (func 2))
-;;   (export "gate restore" (func 3))
+;;   (export "gate call 0 0" (func 2))
+;;   (export "gate initialize" (func 3))
+;;   (export "gate restore" (func 4))
 ;;   (func $f (;0;) (type 0) (param $n i32) (result i32)
-;;     (local i32 i32)
+;;     (local i32 i32 i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         block ;; label = @3
@@ -93,19 +94,28 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;2;) (type 2))
-;;   (func (;3;) (type 2))
+;;   (func (;2;) (type 2) (param i32 i32) (result i32)
+;;     block ;; label = @1
+;;       local.get 1
+;;       br_table 0 (;@1;)
+;;     end
+;;     local.get 0
+;;     call $f
+;;   )
+;;   (func (;3;) (type 3))
+;;   (func (;4;) (type 3))
 ;; )
 ;;
 ;; continuation from stop point 0
 ;; (module
 ;;   (type (;0;) (func (param i32) (result i32)))
 ;;   (type (;1;) (func (result i32)))
-;;   (type (;2;) (func (param i32 i32)))
+;;   (type (;2;) (func (param i32 i32) (result i32)))
+;;   (type (;3;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate function 0" (func (;0;) (type 0)))
-;;   (import "program" "gate save i32" (func (;1;) (type 2)))
+;;   (import "program" "gate call 0 0" (func (;0;) (type 2)))
+;;   (import "program" "gate save i32" (func (;1;) (type 3)))
 ;;   (table (;0;) 1 1 funcref)
 ;;   (export "0" (func 2))
 ;;   (elem (;0;) (table 0) (i32.const 0) func 2)
@@ -135,6 +145,7 @@
 ;;               local.set 1
 ;;               local.get 1
 ;;               local.get 2
+;;               i32.const 0
 ;;               call 0
 ;;               global.get 0
 ;;               br_if 3 (;@2;)

@@ -18,6 +18,7 @@
 ;;   (type (;1;) (func (param i32 i32 i32)))
 ;;   (type (;2;) (func))
 ;;   (type (;3;) (func (param i32 i32)))
+;;   (type (;4;) (func (param i32)))
 ;;   (table (;0;) 4 funcref)
 ;;   (memory (;0;) 1)
 ;;   (memory (;1;) 4 4)
@@ -33,8 +34,9 @@
 ;;   (export "gate table.init 0 1" (func 2))
 ;;   (export "gate data.drop 1" (func 3))
 ;;   (export "gate saved" (func 4))
-;;   (export "gate initialize" (func 5))
-;;   (export "gate restore" (func 6))
+;;   (export "gate call 0 0" (func 5))
+;;   (export "gate initialize" (func 6))
+;;   (export "gate restore" (func 7))
 ;;   (elem (;0;) func $f)
 ;;   (elem (;1;) funcref (ref.null func))
 ;;   (func $f (;0;) (type 0)
@@ -192,7 +194,14 @@
 ;;       unreachable
 ;;     end
 ;;   )
-;;   (func (;5;) (type 2)
+;;   (func (;5;) (type 4) (param i32)
+;;     block ;; label = @1
+;;       local.get 0
+;;       br_table 0 (;@1;)
+;;     end
+;;     call $f
+;;   )
+;;   (func (;6;) (type 2)
 ;;     i32.const 1
 ;;     i32.const 0
 ;;     i32.const 1
@@ -204,7 +213,7 @@
 ;;     memory.init 0
 ;;     data.drop 0
 ;;   )
-;;   (func (;6;) (type 2)
+;;   (func (;7;) (type 2)
 ;;     data.drop 0
 ;;     i32.const 1
 ;;     i32.load8_u 1 offset=32
