@@ -114,7 +114,9 @@ impl Snapshot<'_> {
         let mut memories = Vec::new();
         for (index, (runs, pages)) in self.memories.iter().zip(&self.state.memory_pages).enumerate() {
             let large = StandaloneError::Memory { index, pages: *pages };
-            let Ok(size) = usize::try_from(u64::from(*pages) * PAGE) else { return Err(large) };
+            // All behind the last run is zero, and need not be there.
+            let end = runs.iter().map(|run| run.offset + run.bytes.len() as u64).max().unwrap_or(0);
+            let Ok(size) = usize::try_from(end.min(u64::from(*pages) * PAGE)) else { return Err(large) };
             let mut bytes = vec![0; size];
             for run in runs {
                 let place = usize::try_from(run.offset).ok().and_then(|start| bytes.get_mut(start..));
