@@ -14,6 +14,7 @@ mod host;
 mod memory;
 pub mod packets;
 pub mod snapshot_read;
+pub mod upstream_snapshot;
 pub mod wasi_pointers;
 pub mod wasi_state;
 pub mod wire;
@@ -29,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("gate_calls", gate_calls::run),
     ("packets", packets::run),
     ("snapshot_read", snapshot_read::run),
+    ("upstream_snapshot", upstream_snapshot::run),
     ("wasi_pointers", wasi_pointers::run),
     ("wasi_state", wasi_state::run),
     ("wire", wire::run),
