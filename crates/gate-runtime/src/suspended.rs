@@ -177,7 +177,7 @@ pub fn restore(
     // Nearly all programs have one memory. Those that do not are read twice.
     let mut memories = 1;
     loop {
-        let sealed = ["module", "state", "buffers"].map(|name| (name, MAX_OUTPUT_BYTES));
+        let sealed = ["module", "state", "buffers"].map(|name| (name, output_bytes(&[snapshot], limits)));
         let memory = ("linear-memory", memory_bytes.next_multiple_of(PAGE_BYTES).min(MAX_MEMORY_BYTES));
         let files = sealed.into_iter().chain((0..memories).map(|_| memory));
         let outputs =
@@ -196,8 +196,18 @@ pub fn restore(
     }
 }
 
-/// More than any file that a job makes: a snapshot has at most all memories, a module, and files.
-const MAX_OUTPUT_BYTES: u64 = 1 << 40;
+/// The most that a file can have which a job makes: it has what the job has read, some of it in another form, and what it has
+/// made in its own memory.
+fn output_bytes(inputs: &[BorrowedFd<'_>], limits: &JobLimits) -> u64 {
+    // Memories are sparse: what counts is what they take. What cannot be looked at is no file, and has nothing.
+    let used = inputs.iter().filter_map(|input| rustix::fs::fstat(input).ok());
+    let used = used.map(|stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES));
+    let read = used.fold(0, u64::saturating_add);
+    read.saturating_mul(2).saturating_add(limits.memory_bytes).min(i64::MAX.unsigned_abs())
+}
+
+/// What `st_blocks` counts.
+const BLOCK_BYTES: u64 = 512;
 /// A page of linear memory.
 const PAGE_BYTES: u64 = 1 << 16;
 /// What a linear memory can have at most.
@@ -349,8 +359,8 @@ fn one_file(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Sealed, Undone>, ContainerError> {
-    let output =
-        memfd::create_sized("output", MAX_OUTPUT_BYTES).map_err(|source| ContainerError::File { source })?;
+    let output = memfd::create_sized("output", output_bytes(inputs, limits))
+        .map_err(|source| ContainerError::File { source })?;
     let made = job::run(container, job, inputs, 1, vec![output], limits, watch)?;
     Ok(made.and_then(|made| match made {
         Made::Files(files) => files.into_iter().next().ok_or_else(job::nonsense),

@@ -255,7 +255,7 @@ impl std::io::Write for StateFile {
 
 /// The most that a state can have: the program's files, its stack, and its tables.
 fn state_bytes(launch: &Launch) -> u64 {
-    const OTHERS: u64 = 1 << 30;
+    const OTHERS: u64 = 256 << 20;
     launch.limits.fs_bytes.saturating_add(OTHERS).min(1 << 40)
 }
 
