@@ -72,6 +72,24 @@
 //!
 //! A program can be stopped again in a continuation: its stop points are those of the original.
 //!
+//! # Other stop points
+//!
+//! A program can be continued from any instruction, whatever its own stop points are: see [`SiteId`]. That is how breakpoints
+//! work, before which a program stops by itself ([`Config::breakpoints`], [`Control::breakpoints`]), and frames of any of
+//! them can be continued by a program that has others, or none. What is saved at a stop point depends on the original only.
+//!
+//! # Large functions
+//!
+//! The code of stop points is in proportion to the values that they save. A function whose stop points would save more than 16
+//! values per byte of its own code, as no compiler makes any, saves the same ones at each of them, with one piece of code. So
+//! no module is refused for its values. What is refused is a function with more than 50,000 locals, those included that
+//! operands are copied into, and one that comes to have more than 7,654,321 bytes: the engine's validator has these limits.
+//!
+//! # Other engines
+//!
+//! [`Program::standalone`] makes one ordinary module of a stopped program, with its state, which continues on any engine, but
+//! cannot be stopped any more.
+//!
 //! # What the host does
 //!
 //! 1. Instantiates the module that [`Program::instrument`] made, which runs nothing. Everything in it is exported, see

@@ -1,6 +1,8 @@
 //! Frames that somebody has put together: which calls they may claim, and that none does harm.
 
-use gate_instrument::stop::{Frame, FrameError, Poll, Program, Site, SiteKind, Value};
+use gate_instrument::stop::{
+    Frame, FrameError, Poll, Program, Referent, Site, SiteId, SiteKind, StandaloneError, Stopped, Value,
+};
 use proptest::prelude::*;
 
 use super::machine;
@@ -97,7 +99,8 @@ enum Change {
     Function(usize, u32),
     /// Any stop point, with or without the values that it should have.
     Site(usize, usize, bool),
-    Offset(usize, u32),
+    /// Any instruction, or anywhere else.
+    Offset(usize, SiteId),
     Local(usize, usize, Value),
     Operands(usize, Vec<Value>),
 }
@@ -120,7 +123,9 @@ fn changes() -> impl Strategy<Value = Change> {
         any::<(usize, usize)>().prop_map(|(one, other)| Change::Swap(one, other)),
         (any::<usize>(), 0u32..12).prop_map(|(frame, function)| Change::Function(frame, function)),
         any::<(usize, usize, bool)>().prop_map(|(frame, site, fill)| Change::Site(frame, site, fill)),
-        (any::<usize>(), 0u32..400).prop_map(|(frame, offset)| Change::Offset(frame, offset)),
+        (any::<usize>(), 0u32..500, any::<bool>()).prop_map(|(frame, offset, before)| {
+            Change::Offset(frame, if before { SiteId::before(offset) } else { SiteId(offset) })
+        }),
         (any::<usize>(), any::<usize>(), values())
             .prop_map(|(frame, local, value)| Change::Local(frame, local, value)),
         (any::<usize>(), prop::collection::vec(values(), 0..3))
@@ -142,7 +147,7 @@ fn change(frames: &mut Vec<Frame>, sites: &[Site], changes: Vec<Change>) {
             Change::Function(at, function) => frames[at % length].function = function,
             Change::Site(at, site, true) => frames[at % length] = frame(&sites[site % sites.len()]),
             Change::Site(at, site, false) => frames[at % length].site = sites[site % sites.len()].id,
-            Change::Offset(at, offset) => frames[at % length].site.0 = offset,
+            Change::Offset(at, site) => frames[at % length].site = site,
             Change::Local(at, local, value) => {
                 let locals = &mut frames[at % length].locals;
                 let local = local % (locals.len() + 1);
@@ -164,11 +169,26 @@ proptest! {
         let mut frames =
             vec![frame(&find(&program, 8, SiteKind::Call)), frame(&find(&program, 3, SiteKind::Loop))];
         change(&mut frames, &sites, changes);
+        let spilled: [&[Referent]; 3] = [&[Referent::Null, Referent::Function(3)], &[], &[]];
+        let stopped =
+            Stopped { state: &wasm, frames: &frames, spilled, exceptions: &[], then: &[] };
+        let alone = program.standalone(&stopped);
         let ids: Vec<_> = frames.iter().map(|frame| frame.site).collect();
-        let Ok(continuations) = program.continuations(&ids) else { return Ok(()) };
-        if let Ok(bytes) = program.encode(&frames, &continuations) {
-            let decoded = program.decode(&bytes).unwrap();
-            prop_assert_eq!(program.encode(&decoded, &continuations).unwrap(), bytes);
+        let encoded = program.continuations(&ids).map(|continuations| {
+            super::validate(&continuations.wasm, false);
+            (program.encode(&frames, &continuations), continuations)
+        });
+        let Ok((Ok(bytes), continuations)) = encoded else {
+            // Frames may be left out altogether.
+            prop_assert!(alone.is_err() || frames.is_empty());
+            return Ok(());
+        };
+        let decoded = program.decode(&bytes).unwrap();
+        prop_assert_eq!(program.encode(&decoded, &continuations).unwrap(), bytes);
+        match alone {
+            Ok(wasm) => super::validate(&wasm, false),
+            Err(StandaloneError::Reference { .. }) => {}
+            Err(error) => prop_assert!(false, "{}", error),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use gate_instrument::stop::{Poll, Program};
 
-use super::machine::{Plan, run_original, run_stopped};
+use super::breakpoints::instructions;
+use super::machine::{Plan, run_at_breakpoints, run_original, run_stopped};
 use super::{check, machine, validate};
 
 /// Checks a program, and that it is stopped at least a number of times.
@@ -144,6 +145,16 @@ fn values_saved_together() {
     let program = Program::new(&wasm, &machine::config(Poll::Countdown)).unwrap();
     let sites = program.sites(1).unwrap();
     assert!(sites.iter().all(|site| site.live == sites[0].live));
+
+    // Breakpoints save values of their own, and do not change what the others save.
+    let all = instructions(&wasm).concat();
+    let some: Vec<_> = all.into_iter().step_by(17).collect();
+    let with_some = Program::new(&wasm, &machine::with_breakpoints(Poll::Countdown, &some)).unwrap();
+    assert!(sites.iter().all(|site| with_some.site(site.id).unwrap() == *site));
+    let plan = Plan { poll: Poll::Countdown, every: 11, moves: true };
+    let (found, stops) = run_at_breakpoints(&wasm, plan, &[&some, &[]]);
+    assert_eq!(found, expected);
+    assert!(stops > 50, "{stops}");
 }
 
 #[test]
