@@ -13,7 +13,7 @@
 //! | `gate.buffer` | behind the code | what is between the program and its services, if anything |
 //! | `gate.stack` | behind that, before the data | the frames, unless nothing is to run |
 //!
-//! Frames are words, see the source of `stack.rs`. A frame tells where it is by a number: the position, in a table that the other
+//! Frames are words: see the source of `stack.rs`. A frame tells where it is by a number: the position, in a table that the other
 //! system's compiler makes, of a place in machine code. That table follows from the module alone; the source of `scan.rs`
 //! says how.
 
@@ -23,6 +23,7 @@ mod module;
 mod numbering;
 mod read;
 mod scan;
+mod segments;
 mod stack;
 mod store;
 mod table;

@@ -84,10 +84,8 @@ pub(super) struct Module<'a> {
     pub(super) start: Option<u32>,
     /// Offset and functions of each element segment.
     elements: Vec<(u32, Vec<u32>)>,
-    /// Where the content of the data section is.
-    pub(super) data_at: usize,
     /// Address and place of each data segment.
-    pub(super) data: Vec<(u32, Range<usize>)>,
+    data: Vec<(u32, Range<usize>)>,
     /// The bodies of the functions that are not imported.
     bodies: Vec<FunctionBody<'a>>,
     /// The offset of what follows the number of bodies in the code section.
@@ -212,7 +210,6 @@ impl<'a> Module<'a> {
                 self.code = range.start + bytes.iter().take_while(|byte| **byte >= 0x80).count() + 1;
             }
             Payload::DataSection(section) => {
-                self.data_at = section.range().start;
                 for data in section {
                     self.data.push(data_segment(self.wasm, &data?)?);
                 }
@@ -240,6 +237,12 @@ impl<'a> Module<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How many data segments there are.
+    #[cfg(test)]
+    pub(super) fn segments(&self) -> usize {
+        self.data.len()
     }
 
     /// How many elements the table has.
@@ -359,7 +362,8 @@ fn element_segment(element: Element<'_>) -> Result<(u32, Vec<u32>), ModuleError>
     Ok((address(&offset_expr, offset)?, functions.into_iter().collect::<Result<_, _>>()?))
 }
 
-fn data_segment(wasm: &[u8], data: &Data<'_>) -> Result<(u32, Range<usize>), ModuleError> {
+/// The address of a data segment of some bytes, and where it is in them.
+pub(super) fn data_segment(wasm: &[u8], data: &Data<'_>) -> Result<(u32, Range<usize>), ModuleError> {
     let offset = data.range.start;
     // A segment that names its memory has another flag, even if it names the first.
     let plain = wasm.get(offset).is_some_and(|flag| flag & 0x7f == 0);

@@ -8,6 +8,7 @@ use super::error::StackError;
 use super::load;
 use super::module::{Module, ModuleError, narrow};
 use super::numbering::NUMBERINGS;
+use super::segments;
 use super::stack::{self, Base};
 use super::table::Table;
 use super::{BUFFER_NAME, EXPORT_NAME, STACK_NAME, VERSION};
@@ -64,7 +65,8 @@ pub enum ReadError {
 /// [`ReadError`] when the file is no such snapshot, or its program is not one that the existing system runs, or could not
 /// have been stopped where it says, or needs more than `limits` allow.
 pub fn read<'a>(file: &'a [u8], limits: &Limits) -> Result<Snapshot<'a>, ReadError> {
-    let Parts { content, mut program, start_at, has_start, data, buffers, stack } = Parts::take(file)?;
+    let Parts { content, mut program, start_at, has_start, segments, buffers, stack } =
+        Parts::take(file, limits)?;
     check_limit("bytes of code and data", length(program.len()), limits.module_bytes)?;
     let module = Module::parse(&program)?;
     let pages = module.memory.map(|memory| memory.initial);
@@ -79,11 +81,10 @@ pub fn read<'a>(file: &'a [u8], limits: &Limits) -> Result<Snapshot<'a>, ReadErr
         None => (Phase::Main, None, None),
     };
     let has_run = phase != Phase::Fresh;
-    let runs = module.data.iter().filter(|_| has_run).filter_map(|(address, place)| {
-        // The section is in the file as it is in the program.
-        let start = data.start.checked_add(place.start.checked_sub(module.data_at)?)?;
-        Some(Run { offset: (*address).into(), bytes: file.get(start..start.checked_add(place.len())?)? })
-    });
+    let runs = segments
+        .into_iter()
+        .filter(|_| has_run)
+        .filter_map(|(address, place)| Some(Run { offset: address.into(), bytes: file.get(place)? }));
     let memories = pages.map(|_| runs.collect()).into_iter().collect();
     let state = State {
         phase,
@@ -165,20 +166,22 @@ struct Parts<'a> {
     /// Where a start section belongs in it.
     start_at: usize,
     has_start: bool,
-    /// Where the content of the data section is in the file.
-    data: Range<usize>,
+    /// Address and place in the file of each data segment.
+    segments: Vec<(u32, Range<usize>)>,
     buffers: Option<Range<usize>>,
     stack: Option<&'a [u8]>,
 }
 
 impl<'a> Parts<'a> {
-    fn take(file: &'a [u8]) -> Result<Self, ReadError> {
+    fn take(file: &'a [u8], limits: &Limits) -> Result<Self, ReadError> {
         let mut facts = Facts::default();
         for section in sections::sections(file) {
             facts.note(file, &section?)?;
         }
-        let content = facts.content.ok_or(ReadError::NoSnapshot)?;
-        let stack = facts.stack.and_then(|range| file.get(range));
+        let content = facts.content.take().ok_or(ReadError::NoSnapshot)?;
+        let stack = facts.stack.clone().and_then(|range| file.get(range));
+        let segments = segments::segments(file, facts.data.clone().unwrap_or_default())?;
+        let joined = segments::joined(file, &segments, limits.module_bytes);
         let mut program = Vec::with_capacity(file.len());
         program.extend_from_slice(HEADER);
         let mut start_at = program.len();
@@ -188,6 +191,11 @@ impl<'a> Parts<'a> {
                 Some(EXPORT_NAME) => section.content,
                 Some(_) => continue,
                 None if section.id == sections::START && stack.is_some() => continue,
+                None if section.id == sections::DATA && joined.is_some() => {
+                    let content = joined.as_deref().unwrap_or_default();
+                    sections::push_section(&mut program, sections::DATA, content);
+                    continue;
+                }
                 None => section.whole,
             };
             program.extend_from_slice(file.get(range).unwrap_or_default());
@@ -196,16 +204,8 @@ impl<'a> Parts<'a> {
                 start_at = program.len();
             }
         }
-        let data = facts.data.unwrap_or_default();
-        Ok(Self {
-            content,
-            program,
-            start_at,
-            has_start: facts.has_start,
-            data,
-            buffers: facts.buffers,
-            stack,
-        })
+        let Facts { has_start, buffers, .. } = facts;
+        Ok(Self { content, program, start_at, has_start, segments, buffers, stack })
     }
 }
 

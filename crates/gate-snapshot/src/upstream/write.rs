@@ -6,6 +6,7 @@ use super::error::StackError;
 use super::load;
 use super::module::{GlobalValue, MAX_PAGES, Module, ModuleError, wide};
 use super::numbering::NUMBERINGS;
+use super::segments::{END, MAX_SEGMENTS};
 use super::stack::Base;
 use super::store;
 use super::table::Table;
@@ -22,14 +23,8 @@ use crate::{Details, Frame, Frames, Memory, Phase, State, Value};
 /// How large a stack the existing system takes if it is not configured otherwise, in bytes.
 pub const STACK_BYTES_DEFAULT: u32 = 55_568;
 
-/// How many data segments a module can have. Memory in more pieces than these is written in larger ones, with zeros.
-const MAX_SEGMENTS: usize = 100_000;
-
 /// Bytes in a word.
 const WORD_BYTES: usize = 8;
-
-/// What an expression ends with.
-const END: u8 = 0x0b;
 
 /// A program to be written.
 #[derive(Clone, Copy, Debug)]
@@ -309,7 +304,7 @@ fn global_section(module: &Module<'_>, state: &State) -> Vec<u8> {
     section
 }
 
-/// Everything in memory but words of 8 bytes that are zero.
+/// Everything in memory but words of 8 bytes that are zero, or fewer of these if that takes more segments than there can be.
 fn data_section(state: &State, memories: &[Memory<'_>]) -> Vec<u8> {
     let sizes = state.memory_pages.iter().map(|pages| u64::from(*pages) * PAGE);
     let memories: Vec<_> = memories.iter().copied().zip(sizes).collect();

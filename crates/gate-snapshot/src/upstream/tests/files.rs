@@ -94,6 +94,27 @@ fn the_state_is_what_it_was() {
 }
 
 #[test]
+fn memory_in_any_number_of_pieces_is_read() {
+    use std::fmt::Write;
+    let pieces = 100_001;
+    let mut text = String::from("(module (memory 50) (func (export \"main\") (loop (br 0)))");
+    for piece in 0..pieces {
+        write!(text, "(data (i32.const {}) \"x\")", 24 * piece + 24 * (piece / 10)).unwrap();
+    }
+    text.push(')');
+    let file = file(&text, &SUSPENDED, Some(&stack(&[(4, &[])], ENTRY)));
+    let snapshot = read(&file);
+    assert_eq!(snapshot.memories[0].len(), pieces);
+    let module = Module::parse(&snapshot.module).unwrap();
+    assert_eq!(module.segments(), 10_001);
+    let again = write(&snapshot);
+    assert_eq!(memory(&read(&again)), memory(&snapshot));
+    // Out of order they cannot be joined.
+    let found = refusal(&self::file(&text.replacen("(i32.const 0)", "(i32.const 24)", 1), &SUSPENDED, None));
+    assert!(found.starts_with("the module is not of the subset"), "{found}");
+}
+
+#[test]
 fn a_program_that_has_ended_can_run_something_else() {
     let file = file(PROGRAM, &Details { is_final: true, trap: 0, result: 1, ..Details::default() }, None);
     let snapshot = read(&file);
