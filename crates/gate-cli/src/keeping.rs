@@ -55,6 +55,19 @@ pub(crate) fn keep(options: &RunOptions, snapshot: &Sealed) -> anyhow::Result<Ke
     Ok(Kept { file, bytes: snapshot.bytes })
 }
 
+/// Writes something else that was made of a program to `path`. What was there is replaced when all is written, not before.
+pub(crate) fn write(path: &Path, made: &Sealed) -> anyhow::Result<()> {
+    let mut source = File::from(made.file.try_clone()?);
+    source.rewind()?;
+    let (temporary, mut out) = beside(path)?;
+    let result = io::copy(&mut io::Read::take(source, made.bytes), &mut out).and_then(|_| out.sync_all());
+    if let Err(error) = result.and_then(|()| std::fs::rename(&temporary, path)) {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(error).with_context(|| format!("cannot write {}", text::name(path)));
+    }
+    Ok(())
+}
+
 /// A new file. A program's memory can hold secrets: only its owner can read it.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
@@ -65,7 +78,7 @@ fn beside(path: &Path) -> anyhow::Result<(PathBuf, File)> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let name = PathBuf::from(name);
-    let file = create(&name).with_context(|| format!("cannot write the snapshot to {}", text::name(path)))?;
+    let file = create(&name).with_context(|| format!("cannot write {}", text::name(path)))?;
     Ok((name, file))
 }
 

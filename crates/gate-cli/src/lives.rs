@@ -47,33 +47,37 @@ pub(crate) fn run(
     launch: Launch,
     image: Option<&Image>,
 ) -> Result<Ended, Failure> {
-    let may_be_snapshot = file
-        .may_be_snapshot()
-        .map_err(|error| Failure::host(&anyhow::Error::from(error).context("cannot read the module")))?;
-    let mut restored = None;
-    if may_be_snapshot {
-        match workshop.restore(file.file.as_fd())? {
-            Ok(found) => restored = Some(found),
-            Err(Undone::Refused { kind: RefusalKind::NoSnapshot, .. }) => {}
-            Err(undone) => {
-                let doing = workshop.doing("restoring the snapshot");
-                return Err(doing.failure(undone, workshop.signals));
-            }
-        }
-    }
-    let (module, suspended) = match restored {
-        Some((module, suspended)) => {
-            refuse_new_things(&workshop)?;
-            (module, Some(suspended))
-        }
-        None => (file, None),
-    };
+    let (module, suspended) = restored(&mut workshop, file)?;
     let started = Instant::now();
     let mut lives = Lives { workshop, module, launch, image, started, used: Used::default(), better: None };
     let report = lives.until_the_end(suspended)?;
     let (mut report, snapshot) = lives.keep(report)?;
     lives.used.total(&mut report, started);
     Ok(Ended { report, snapshot })
+}
+
+/// The program of a file: of a snapshot, the module that it was made of, and its state.
+pub(crate) fn restored(
+    workshop: &mut Workshop<'_>,
+    file: Module,
+) -> Result<(Module, Option<Suspended>), Failure> {
+    let may_be_snapshot = file
+        .may_be_snapshot()
+        .map_err(|error| Failure::host(&anyhow::Error::from(error).context("cannot read the module")))?;
+    if !may_be_snapshot {
+        return Ok((file, None));
+    }
+    match workshop.restore(file.file.as_fd())? {
+        Ok((module, suspended)) => {
+            refuse_new_things(workshop)?;
+            Ok((module, Some(suspended)))
+        }
+        Err(Undone::Refused { kind: RefusalKind::NoSnapshot, .. }) => Ok((file, None)),
+        Err(undone) => {
+            let doing = workshop.doing("restoring the snapshot");
+            Err(doing.failure(undone, workshop.signals))
+        }
+    }
 }
 
 /// What is only for new programs.

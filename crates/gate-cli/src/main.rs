@@ -4,6 +4,7 @@
 //! happens in a container of the `gate-runtime` program.
 
 mod better;
+mod debug;
 mod directories;
 mod exit;
 mod failure;
@@ -18,6 +19,7 @@ mod report;
 mod runtime;
 mod session;
 mod signals;
+mod standalone;
 mod text;
 mod tool;
 mod workshop;
@@ -32,5 +34,7 @@ fn main() -> ExitCode {
     match Options::parse().command {
         Command::Run(options) => session::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Standalone(options) => standalone::run(&options),
+        Command::Debug(options) => debug::run(&options),
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gate_runtime::Tier;
 
+use crate::debug::DebugOptions;
 use crate::inspect::InspectOptions;
+use crate::standalone::StandaloneOptions;
 
 /// Run untrusted WebAssembly programs, each in its own sealed process.
 #[derive(Debug, Parser)]
@@ -21,6 +23,8 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     Run(Box<RunOptions>),
     Inspect(InspectOptions),
+    Standalone(StandaloneOptions),
+    Debug(DebugOptions),
 }
 
 const EXIT_STATUS: &str = "\

@@ -37,18 +37,34 @@ pub(crate) struct Timings {
     pub(crate) warned: bool,
 }
 
+impl Timings {
+    /// Nothing has been done yet.
+    pub(crate) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            read: None,
+            ready: None,
+            compile: None,
+            module_sha256: None,
+            cached: None,
+            processes: 0,
+            warned: false,
+        }
+    }
+}
+
+/// What a program is run with.
+pub(crate) struct Prepared<'a> {
+    pub(crate) workshop: Workshop<'a>,
+    /// The file that the user named: a module or a snapshot.
+    pub(crate) file: Module,
+    pub(crate) launch: Launch,
+    pub(crate) image: Option<Image>,
+}
+
 /// Runs the command.
 pub(crate) fn run(options: &RunOptions) -> ExitCode {
-    let mut timings = Timings {
-        started: Instant::now(),
-        read: None,
-        ready: None,
-        compile: None,
-        module_sha256: None,
-        cached: None,
-        processes: 0,
-        warned: false,
-    };
+    let mut timings = Timings::start();
     let engine = options.engine.name();
     let result = Signals::catch()
         .context("cannot catch signals")
@@ -93,6 +109,16 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
 
 /// Does all that needs a container.
 fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Result<Ended, Failure> {
+    let Prepared { workshop, file, launch, image } = prepare(options, signals, timings)?;
+    lives::run(workshop, file, launch, image.as_ref())
+}
+
+/// Makes a container, and reads what there is to be read meanwhile.
+pub(crate) fn prepare<'a>(
+    options: &'a RunOptions,
+    signals: &'a Signals,
+    timings: &'a mut Timings,
+) -> Result<Prepared<'a>, Failure> {
     let program = runtime::find().map_err(|error| Failure::host(&error))?;
     let mut container = Container::start(&container_options(options, program))
         .map_err(|error| Failure::host(&error.into()))?;
@@ -121,7 +147,7 @@ fn execute(options: &RunOptions, signals: &Signals, timings: &mut Timings) -> Re
     }
     let launch = launch(options, image.as_ref())?;
     let workshop = Workshop { options, signals, container, readiness, timings };
-    lives::run(workshop, module, launch, image.as_ref())
+    Ok(Prepared { workshop, file: module, launch, image })
 }
 
 pub(crate) fn container_options(options: &RunOptions, program: std::path::PathBuf) -> ContainerOptions {

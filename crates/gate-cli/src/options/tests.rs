@@ -9,7 +9,7 @@ use super::{Command, Options, RunOptions};
 fn parse(line: &str) -> Result<RunOptions, clap::Error> {
     Options::try_parse_from(line.split_whitespace()).map(|options| match options.command {
         Command::Run(options) => *options,
-        Command::Inspect(options) => panic!("another command: {options:?}"),
+        other => panic!("another command: {other:?}"),
     })
 }
 

@@ -132,11 +132,8 @@ fn snapshots_are_described() {
     assert_eq!(state["memories"][0]["pages"], 2);
     let frames = state["frames"].as_array().unwrap();
     assert_eq!(frames.last().unwrap()["function"]["name"], "main", "{document}");
-    assert_eq!(
-        state["host"]["wasi"]["arguments"],
-        serde_json::json!(["counting.wat", "argument"]),
-        "{document}"
-    );
+    let arguments = state["host"]["wasi"]["arguments"].as_array().unwrap();
+    assert_eq!((arguments.len(), &arguments[1]), (2, &"argument".into()), "{document}");
     assert_eq!(state["host"]["wasi"]["environment"], serde_json::json!(["SECRET"]));
     assert_eq!(state["host"]["wasi"]["descriptors"][1]["kind"], "stdout");
     let finished = stage.command("inspect").arg(&snapshot).run(DEADLINE).unwrap();

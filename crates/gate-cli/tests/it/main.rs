@@ -4,7 +4,7 @@
 
 mod bad_input;
 mod cache;
-mod chance;
+mod debug;
 mod ends;
 mod guests;
 mod inspect;
@@ -15,7 +15,7 @@ mod processes;
 mod programs;
 mod signals;
 mod stage;
-mod states;
+mod standalone;
 mod traps;
 mod user;
 mod wasi;
