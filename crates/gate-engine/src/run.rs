@@ -22,7 +22,7 @@ use crate::backtrace::{self, Frame};
 use crate::calls::{self, Calls, Running, Stopped};
 use crate::limiter::Limiter;
 use crate::live::Live;
-use crate::program::{Continuation, Program};
+use crate::program::{Continuation, Program, Stoppable};
 use crate::value::{self, Argument, Value};
 use crate::{capture, restore};
 
@@ -321,8 +321,11 @@ impl Program {
             Some(stop) => return Outcome::Stopped(stop),
             None => None,
         };
-        let overflowed =
-            self.stoppable.as_ref().is_some_and(|stoppable| Live::overflowed(&stoppable.control));
+        // What traps while the program unwinds is what saves its state.
+        let unwinding = store.data().unwinding;
+        let unwinds = unwinding.is_some_and(|unwinding| matches!(unwinding.get(&mut *store), Val::I32(1)));
+        let overflows = |program: &Stoppable| unwinds || Live::overflowed(&program.control);
+        let overflowed = self.stoppable.as_ref().is_some_and(overflows);
         let (trap, detail) = match (trap, error.downcast_ref::<wasmtime::Trap>()) {
             (Some(trap), _) => (trap, None),
             (None, Some(_)) if overflowed => {

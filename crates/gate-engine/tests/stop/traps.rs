@@ -115,3 +115,32 @@ fn stopped_at_depth(module: &mut Module, settings: Settings, depth: i32, points:
         }
     }
 }
+
+/// Constants take no room on the native stack, but in the state they do: a program can be made that cannot be stopped.
+#[test]
+fn states_without_room() {
+    let values = 200;
+    let mut text = String::from("(module (func $deep (export \"run\") (param $n i32) (result i64)");
+    (0..values).for_each(|local| text.push_str(&format!("(local $l{local} i64)")));
+    (0..values).for_each(|local| text.push_str(&format!("(local.set $l{local} (i64.const {local}))")));
+    text.push_str("(if (local.get $n) (then (drop (call $deep (i32.sub (local.get $n) (i32.const 1))))))");
+    text.push_str("(i64.const 0)");
+    (0..values).for_each(|local| text.push_str(&format!("(i64.xor (local.get $l{local}))")));
+    text.push_str("))");
+    let mut module = Module::new(&text);
+    let depth = 300;
+    let arguments = [gate_engine::Argument::I32(depth)];
+    // The stack is not full by far, but the control memory has room for little more than twice as much.
+    let settings = Settings { stack_bytes: 128 << 10, ..settings(Tier::Cranelift, Stops::Count) };
+    let mut run = |countdown| {
+        let program = module.load(settings, None);
+        let entry = program.facts().entry(Some("run")).unwrap();
+        let start = Start::Fresh { entry: &entry, arguments: &arguments };
+        program.run(Log::default(), start, RunOptions { countdown }).unwrap().outcome
+    };
+    assert!(matches!(run(None), Outcome::Returned(_)));
+    assert!(matches!(run(Some(20)), Outcome::Suspended(_)));
+    let Outcome::Trapped { trap, detail, .. } = run(Some(260)) else { panic!("it was stopped") };
+    assert_eq!(trap, Trap::OutOfMemory);
+    assert_eq!(detail.as_deref(), Some("there is no room for the state of its calls"));
+}
