@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
+use gate_abi::trap::Trap;
 use gate_abi::import::Personality;
 use gate_engine::ContinueError;
 use gate_fs::Backing;
@@ -121,7 +122,7 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
         .map_err(|error| refused(RefusalKind::Limit, error))?;
     let state = state.settle(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
     drop(program);
-    let details = Details::default();
+    let details = Details { trap: u32::from(Trap::Suspended.id()), ..Details::default() };
     let out = output(&mut outputs, 0)?;
     let bytes = match format {
         Format::Native => {
@@ -287,12 +288,15 @@ fn symbolize(
     let offsets = gate_engine::original_offsets(&artifact, artifact_bytes, &places)
         .map_err(|error| refused(RefusalKind::Artifact, error))?;
     let symbols = Symbols::read(&module);
+    // All at once: debug information is read from its start each time.
+    let known: Vec<u32> = offsets.iter().copied().flatten().collect();
+    let mut lines = symbols.lines_of(&known).into_iter();
     let frame = |(place, offset): (&gate_engine::Frame, Option<u32>)| Frame {
         function_index: place.function_index,
         function_name: symbols.function_name(place.function_index),
         module_offset: offset.map(u64::from),
         compiled_offset: None,
-        lines: offset.map_or_else(Vec::new, |offset| symbols.lines(offset).into_iter().map(line).collect()),
+        lines: offset.and_then(|_| lines.next()).into_iter().flatten().map(line).collect(),
     };
     Ok(Event::Symbols(places.iter().zip(offsets).map(frame).collect()))
 }
