@@ -31,9 +31,11 @@ pub(crate) struct Module {
 impl Module {
     /// One that was made in a container.
     pub(crate) fn of(made: Sealed) -> anyhow::Result<Self> {
-        let mut file = File::from(made.file);
-        let (hash, bytes) = gate_store::hash_and_copy(&mut (&mut file).take(made.bytes), &mut io::sink())?;
-        Ok(Self { file: file.into(), hash, bytes })
+        // Read from the mapping: whoever wrote the file has moved its offset, and may do so again.
+        let mapped = memfd::map(&made.file)?;
+        let (hash, bytes) =
+            gate_store::hash_and_copy(&mut mapped.as_ref().take(made.bytes), &mut io::sink())?;
+        Ok(Self { file: made.file, hash, bytes })
     }
 
     /// Whether it may be a snapshot. Whoever reads it finds out.
@@ -142,3 +144,6 @@ impl Read for Cancellable<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
