@@ -24,14 +24,17 @@ use crate::signals::Signals;
 use crate::tool;
 
 const AFTER: &str = "\
-Commands, one a line, from standard input. The first letters are enough (b, c, s, bt, l, g, m, h, q):
-  break PLACE      stop before an instruction: PLACE is an offset in the module (0x1f), a function, or FILE:LINE
+Commands, one a line, from standard input; b, c, s, bt, l, g, m, h and q are enough for some:
+  break PLACE      stop before an instruction: an offset in the module (0x1f), a function,
+                   or FILE:LINE
   breakpoints      list the breakpoints
   delete [NUMBER]  remove a breakpoint, or all of them
   continue         run until a breakpoint, the end, or Ctrl-\\ (SIGQUIT)
-  step [COUNT]     run to the next stop point (a loop, a call, or a wait), or COUNT of them, or a breakpoint
+  step [COUNT]     run to the next stop point, or COUNT of them, or a breakpoint; stop points
+                   are heads of loops, entries of functions, and calls that may wait
   backtrace        show the calls that have not returned, innermost first
-  locals [CALL]    show parameters, locals and operands of a call, by its number in the backtrace (default: 0)
+  locals [CALL]    show parameters, locals and operands of a call, by its number in the
+                   backtrace (default: 0)
   global [NAME]    show a global, by name or number, or all of them
   memory ADDRESS [LENGTH]
                    show bytes of the first linear memory (default: 64)

@@ -176,9 +176,18 @@ impl<'a> Debugged<'a> {
                 let made = self.workshop.with_progress("preparing to continue", |container, watch| {
                     suspended.continuation_debug(container, module.file.as_fd(), debug, &limits, watch)
                 })?;
-                let doing = self.workshop.doing("preparing to continue");
-                let made = made.map_err(|undone| doing.failure(undone, self.workshop.signals))?;
-                Some(Continued { suspended: *suspended, continuation: (made.bytes > 0).then_some(made) })
+                match made {
+                    Ok(made) => {
+                        let continuation = (made.bytes > 0).then_some(made);
+                        Some(Continued { suspended: *suspended, continuation })
+                    }
+                    // It is where it was.
+                    Err(undone) => {
+                        self.progress = Progress::Stopped(suspended, None);
+                        let doing = self.workshop.doing("preparing to continue");
+                        return Err(doing.failure(undone, self.workshop.signals));
+                    }
+                }
             }
         };
         let launch = Launch {
