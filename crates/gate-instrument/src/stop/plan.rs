@@ -179,8 +179,9 @@ impl<'a> Plan<'a> {
     /// How often the body of a loop is emitted, which the instruction at a position starts: an innermost one has its stop point at
     /// its head only, and does not need to poll before each time that it runs.
     pub(super) fn copies(&self, op: usize) -> usize {
-        /// How many instructions the copies of a loop may have together.
-        const OPS: usize = 128;
+        /// How many instructions the copies of a loop may have together. With twice as many, large programs take a fifteenth
+        /// longer to compile.
+        const OPS: usize = 64;
         /// With more, the poll is no longer what takes time.
         const COPIES: usize = 8;
         let Op { operator: Operator::Loop { .. }, block: Some(block), .. } = self.op(op) else { return 1 };

@@ -120,17 +120,6 @@
 ;;                 table.init 1
 ;;                 br 2 (;@4;)
 ;;               end
-;;               block ;; label = @6
-;;                 i32.const 0
-;;                 i32.const 0
-;;                 i32.const 7
-;;                 memory.init 1
-;;                 i32.const 0
-;;                 i32.const 0
-;;                 i32.const 1
-;;                 table.init 1
-;;                 br 2 (;@4;)
-;;               end
 ;;               i32.const 0
 ;;               i32.const 0
 ;;               i32.const 7
