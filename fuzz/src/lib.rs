@@ -11,6 +11,7 @@ pub mod driver;
 pub mod fs_image;
 pub mod gate_calls;
 mod host;
+pub mod inspect;
 mod memory;
 pub mod packets;
 pub mod snapshot_read;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("artifact_trailer", artifact_trailer::run),
     ("fs_image", fs_image::run),
     ("gate_calls", gate_calls::run),
+    ("inspect", inspect::run),
     ("packets", packets::run),
     ("snapshot_read", snapshot_read::run),
     ("upstream_snapshot", upstream_snapshot::run),

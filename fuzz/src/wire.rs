@@ -190,7 +190,7 @@ fn stops(u: &mut Unstructured<'_>) -> Result<Stops> {
 }
 
 fn job(u: &mut Unstructured<'_>) -> Result<Job> {
-    Ok(match u.int_in_range(0..=5)? {
+    Ok(match u.int_in_range(0..=7)? {
         0 => Job::Continue { tier: *u.choose(&Tier::ALL)?, stops: stops(u)? },
         1 => Job::Snapshot {
             format: *u.choose(&[Format::Native, Format::Upstream])?,
@@ -199,6 +199,13 @@ fn job(u: &mut Unstructured<'_>) -> Result<Job> {
         2 => Job::Restore { memories: u.int_in_range(0..=100)?, memory_bytes: u.arbitrary()? },
         3 => Job::Inspect { json: u.arbitrary()? },
         4 => Job::Standalone,
+        5 => Job::Debug {
+            tier: *u.choose(&Tier::ALL)?,
+            stops: stops(u)?,
+            breakpoints: u.arbitrary()?,
+            continues: u.arbitrary()?,
+        },
+        6 => Job::Locate { place: text(u)? },
         _ => Job::Symbolize { artifact_bytes: u.arbitrary()?, frames: u.arbitrary()? },
     })
 }
@@ -266,7 +273,7 @@ fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
                     function_index: u.arbitrary()?,
                     function_name: option(u, text)?,
                     module_offset: u.arbitrary()?,
-compiled_offset: u.arbitrary()?,
+                    compiled_offset: u.arbitrary()?,
                     lines: list(u, |u| {
                         Ok(SourceLine {
                             function: option(u, text)?,
