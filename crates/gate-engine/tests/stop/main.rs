@@ -1,6 +1,7 @@
 //! Programs that are stopped do what they do without, whatever engine they continue on.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod breakpoints;
 mod hostile;
 mod latency;
 mod machine;
