@@ -10,10 +10,14 @@ mod commands;
 mod compile;
 mod compute;
 mod density;
+mod first_output;
+mod programs;
 mod reference;
 mod start;
 mod stdout;
+mod stoppable;
 mod store;
+mod suspend;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,16 +27,20 @@ use anyhow::{Context, Result, bail};
 /// Something that we care about. Add one by writing a module and putting it into [`BENCHES`].
 struct Bench {
     name: &'static str,
+    /// What it measures, for `--help`.
+    about: &'static str,
     run: fn() -> Result<Vec<Figure>>,
 }
 
 const BENCHES: &[Bench] = &[
-    Bench { name: "store-get", run: store::run },
-    Bench { name: "start", run: start::run },
-    Bench { name: "compute", run: compute::run },
-    Bench { name: "stdout", run: stdout::run },
-    Bench { name: "density", run: density::run },
-    Bench { name: "compile", run: compile::run },
+    Bench { name: "store-get", about: "finding a compiled module in the cache", run: store::run },
+    Bench { name: "start", about: "starting a program that is compiled already", run: start::run },
+    Bench { name: "compute", about: "how fast programs compute, stoppable and not", run: compute::run },
+    Bench { name: "stdout", about: "how fast output gets out", run: stdout::run },
+    Bench { name: "density", about: "a thousand programs at once: memory, and one more", run: density::run },
+    Bench { name: "compile", about: "compiling, stoppable and not: time and code", run: compile::run },
+    Bench { name: "suspend", about: "stopping, continuing, snapshots", run: suspend::run },
+    Bench { name: "first-output", about: "the first output of a new module", run: first_output::run },
 ];
 
 /// A line of the table.
@@ -63,6 +71,12 @@ enum Target {
 struct Round {
     subject: Duration,
     baseline: Duration,
+}
+
+/// What there is, for `--help`.
+pub(crate) fn list() -> String {
+    let lines = BENCHES.iter().map(|Bench { name, about, .. }| format!("  {name:<14}{about}\n"));
+    format!("Benches:\n{}", lines.collect::<String>())
 }
 
 /// Runs the benches called `names` (all if there are none) and prints a line for each figure. Fails when a promise is
@@ -104,7 +118,7 @@ fn busy() -> Option<String> {
 
 fn heading() -> String {
     format!(
-        "{:<11}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}        what",
+        "{:<13}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}        what",
         "bench", "median", "least", "10 %", "90 %", "most", "target"
     )
 }
@@ -150,7 +164,7 @@ impl Figure {
             Unit::Millis => " (ms)",
             Unit::Kibibytes => " (KiB)",
         };
-        let mut line = format!("{bench:<11}");
+        let mut line = format!("{bench:<13}");
         for percent in [50, 0, 10, 90, 100] {
             line += &format!("{:>9.3}", percentile(&self.values, percent));
         }
@@ -201,6 +215,13 @@ fn measure_own(
 fn percentile(values: &[f64], percent: usize) -> f64 {
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The time that one of 100 exceeds: a figure of its own, as it is the median of a figure that keeps a promise.
+fn slowest_of_100(times: &[Duration]) -> Option<Duration> {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted.get((sorted.len() * 99).div_ceil(100).checked_sub(1)?).copied()
 }
 
 /// The geometric mean.

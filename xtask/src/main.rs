@@ -38,7 +38,8 @@ enum Command {
     },
     /// Runs a fuzz target
     Fuzz(fuzz::Arguments),
-    /// Measures, and prints ratios
+    /// Measures, and prints what is promised and what is
+    #[command(after_help = bench::list())]
     Bench {
         /// Which benches to run; all if none is named
         names: Vec<String>,

@@ -168,6 +168,25 @@ pub fn lua() -> Result<PathBuf> {
         .run()
 }
 
+/// Lua that ends at the first error: it uses no exceptions, so that every engine can run it. There are no names in it, only 0.3 MB
+/// of code and data.
+///
+/// # Errors
+/// As for [`Guest::path`].
+pub fn lua_without_errors() -> Result<PathBuf> {
+    let sources = packages::crate_sources()?.join("lua-src/lua-5.4.9");
+    let own = directory().join("lua");
+    clang::Compilation::new("lua_without_errors")
+        .sources(c_files(&sources)?)
+        .own_sources([own.join("main.c"), own.join("setjmp.h")])
+        .include(own)
+        .include(sources)
+        .flags(["-Wl,--strip-all"])
+        .flags(["-DLUAI_THROW(state,jump)=abort()", "-DLUAI_TRY(state,jump,act)=act", "-Dluai_jmpbuf=int"])
+        .emulated(["signal"])
+        .run()
+}
+
 /// QuickJS-ng's own command-line program.
 ///
 /// # Errors

@@ -53,10 +53,10 @@ impl Contest {
         command
     }
 
-    /// `gate run` that compiles, and writes its verdict to standard error.
-    pub(super) fn gate_without_cache(&self, module: &Path) -> Command {
+    /// `gate run` that compiles, with this engine, and writes its verdict to standard error.
+    pub(super) fn gate_without_cache(&self, engine: &str, module: &Path) -> Command {
         let mut command = Command::new(&self.gate);
-        command.args(["run", "--json", "--no-cache"]).arg(module);
+        command.args(["run", "--json", "--no-cache", "--engine", engine]).arg(module);
         command
     }
 
@@ -64,6 +64,13 @@ impl Contest {
     pub(super) fn wasmtime(&self, module: &Path) -> Command {
         let mut command = Command::new(&self.reference.path);
         command.arg("run").arg(module);
+        command
+    }
+
+    /// `wasmtime run` of a module that its baseline compiler compiles now.
+    pub(super) fn wasmtime_baseline_without_cache(&self, module: &Path) -> Command {
+        let mut command = Command::new(&self.reference.path);
+        command.args(["run", "-C", "cache=n,compiler=winch"]).arg(module);
         command
     }
 

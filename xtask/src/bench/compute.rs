@@ -1,7 +1,8 @@
 //! How long programs compute.
 //!
 //! Processor time is compared, as a claim of a few per cent drowns in what else a machine does; and like with like: of each
-//! side the time of all its processes, less that of a run of an empty program. Also shown is what a user waits.
+//! side the time of all its processes, less that of a run of an empty program. Also shown is what a user waits, and what it
+//! costs that programs can be stopped ([`super::stoppable`]).
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use anyhow::Result;
 use gate_testkit::guests::{kernel, small_kernel};
 
 use super::commands::{self, Contest, Cost, Subject};
-use super::{Figure, Round, Target, Unit, geometric_mean};
+use super::{Figure, Round, Target, Unit, geometric_mean, stoppable};
 
 /// Kernels and their sizes, such that each runs for half a second to a second.
-const KERNELS: &[(&str, &str)] = &[
+pub(super) const KERNELS: &[(&str, &str)] = &[
     ("ackermann", "11"),
     ("base64", "3000"),
     ("bfs", "800000"),
@@ -63,6 +64,7 @@ pub(super) fn run() -> Result<Vec<Figure>> {
     }
     figures.push(mean("geometric mean, processor time", &processor, Some(Target::AtMost(1.06))));
     figures.push(mean("geometric mean, what a user waits", &wall, None));
+    figures.extend(stoppable::compute()?);
     Ok(figures)
 }
 

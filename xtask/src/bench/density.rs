@@ -4,44 +4,36 @@
 //! twice: the memory that its process shares with nobody (`Private_Clean` and `Private_Dirty` of its `smaps_rollup`), and
 //! what the machine has less (`MemAvailable`), which counts page tables and the kernel's own records too.
 
-use std::fs::{self, File};
-use std::io::{PipeReader, PipeWriter};
+use std::fs;
+use std::io::PipeWriter;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use gate_runtime::{
-    Container, ContainerOptions, Entry, Given, Instance, JobLimits, Launch, Limits, Outcome, Report, Sealed,
-    Stops, Tier, Verdict, Watch,
-};
-use gate_sandbox::memfd::{self, Seals};
-use gate_testkit::binaries;
+use gate_runtime::{Container, Instance, Outcome, Report, Stops, Tier, Verdict};
 use gate_testkit::guests::small_kernel;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Resource, Rlimit};
 
-use super::{Figure, Target, Unit};
+use super::programs::{self, PATIENCE, Program, start, wait};
+use super::{Figure, Target, Unit, slowest_of_100};
 
 const PROGRAMS: u32 = 1000;
 /// Enough that the next program finds a process ready even if several are launched at once.
 const POOL: u32 = 16;
 /// Each takes two descriptors here, its socket and its pidfd.
 const OPEN_FILES: u64 = 3 * 1000;
-/// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn run() -> Result<Vec<Figure>> {
     more_open_files()?;
     let mut figures = Vec::new();
     for (pool, how) in [(0, "forked when asked for"), (POOL, "from the pool")] {
         let crowd = Crowd::gather(pool)?;
-        let mut starts = crowd.starts.clone();
-        starts.sort_unstable();
-        let late = starts[(starts.len() * 99).div_ceil(100) - 1];
+        let starts = crowd.starts.clone();
+        let late = slowest_of_100(&starts);
         // What is promised is promised of a server, which has a pool.
         let target = (pool > 0).then_some(Target::AtMost(1.0));
         figures.push(Figure::times(format!("start of a program, {how}"), starts, target));
-        figures.push(Figure::times(format!("the slowest of 100 starts, {how}"), [late], None));
+        figures.push(Figure::times(format!("the slowest of 100 starts, {how}"), late, None));
         if pool > 0 {
             figures.extend(crowd.memory()?);
         }
@@ -63,22 +55,19 @@ struct Crowd {
 
 impl Crowd {
     fn gather(pool: u32) -> Result<Self> {
-        let mut watch = Watch { cancel: None, suspend: None, tick: None };
-        let mut container = Container::start(&options()?)?;
-        container.wait_ready(&mut watch)?;
-        container.prefork(pool)?;
-        let artifact = compile(&mut container, &mut watch)?;
-        let null = File::options().read(true).write(true).open("/dev/null")?;
+        let mut container = programs::container(pool)?;
+        let program = idle(&mut container)?;
+        let null = programs::null()?;
         let (stdin, input) = std::io::pipe()?;
         // One that does not count: it takes the process that every container keeps for its first program.
-        let mut first = launch(&mut container, &artifact, &stdin, &null)?;
+        let mut first = program.launch(&mut container, stdin.as_fd(), null.as_fd(), None)?;
         start(&mut container, &mut first)?;
 
         let available_before = available_kibibytes()?;
         let (mut instances, mut starts) = (Vec::new(), Vec::new());
         for _ in 0..PROGRAMS {
             let begin = Instant::now();
-            let mut instance = launch(&mut container, &artifact, &stdin, &null)?;
+            let mut instance = program.launch(&mut container, stdin.as_fd(), null.as_fd(), None)?;
             start(&mut container, &mut instance)?;
             starts.push(begin.elapsed());
             instances.push(instance);
@@ -139,91 +128,12 @@ impl Crowd {
     }
 }
 
-fn options() -> Result<ContainerOptions> {
-    Ok(ContainerOptions {
-        program: binaries::gate_runtime()?,
-        no_namespaces: false,
-        single_id: false,
-        cgroup: None,
-        memory_bytes: None,
-        tasks: None,
-        cpu_thousandths: None,
-        many: true,
-        no_store_bypass: false,
-    })
-}
-
-fn compile(container: &mut Container, watch: &mut Watch<'_>) -> Result<Sealed> {
-    let module = memfd::create("idle")?;
-    let text = fs::read(small_kernel("idle"))?;
-    rustix::io::write(&module, &text).context("cannot write the module")?;
-    memfd::seal(&module, Seals::Content)?;
-    let limits = JobLimits { time: PATIENCE, threads: 1, memory_bytes: 1 << 30 };
-    match gate_runtime::compile(container, &module, Tier::Cranelift, Stops::Flag, &limits, watch)? {
-        Ok(compiled) => Ok(compiled.artifact),
-        other => bail!("the idle program cannot be compiled: {other:?}"),
-    }
-}
-
-fn launch(container: &mut Container, artifact: &Sealed, stdin: &PipeReader, null: &File) -> Result<Instance> {
-    let launch = Launch {
-        tier: Tier::Cranelift,
-        artifact_bytes: artifact.bytes,
-        arguments: vec![b"idle".to_vec()],
-        environment: Vec::new(),
-        limits: Limits {
-            memory_bytes: 1 << 30,
-            stack_bytes: 2 << 20,
-            cpu_nanos: None,
-            output_bytes: None,
-            fs_bytes: 1 << 20,
-            fs_inodes: 100,
-        },
-        entry: Entry::Default,
-        terminals: [false; 3],
-        has_image: false,
-        stops: Stops::Flag,
-        countdown: None,
-        resume: None,
-    };
-    let given = Given {
-        artifact: artifact.file.as_fd(),
-        streams: [stdin.as_fd(), null.as_fd(), null.as_fd()],
-        image: None,
-        wall_time: None,
-        suspend_after: None,
-    };
-    Ok(Instance::launch(
-        container,
-        launch,
-        &given,
-        None,
-        &mut Watch { cancel: None, suspend: None, tick: None },
-    )?)
-}
-
-/// Waits until the program runs.
-fn start(container: &mut Container, instance: &mut Instance) -> Result<()> {
-    while !instance.has_started() {
-        wait(container, std::slice::from_ref(instance))?;
-        container.pump()?;
-        if let Some(report) = instance.advance(container, Instant::now())? {
-            bail!("a program did not start: {report:?}");
-        }
-    }
-    Ok(())
-}
-
-/// Waits until there is something to do for one of `instances`.
-fn wait(container: &Container, instances: &[Instance]) -> Result<()> {
-    let descriptors = instances.iter().flat_map(Instance::interests);
-    let mut descriptors: Vec<PollFd<'_>> =
-        descriptors.map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags)).collect();
-    descriptors.push(PollFd::from_borrowed_fd(container.descriptor()?, PollFlags::IN));
-    if !instances.is_empty() {
-        rustix::event::poll(&mut descriptors, Some(&Timespec::try_from(PATIENCE)?))?;
-    }
-    Ok(())
+/// The idle program, compiled.
+fn idle(container: &mut Container) -> Result<Program> {
+    let module = programs::module(&small_kernel("idle"))?;
+    let how = (Tier::Cranelift, Stops::Flag);
+    let compiled = programs::compile(container, &module, how, 1)?;
+    Ok(Program::new(compiled.artifact, how, &["idle"]))
 }
 
 fn ended_well(report: &Report) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BENCHES, Figure, Round, Target, geometric_mean, measure, percentile, run};
+use super::{BENCHES, Figure, Round, Target, geometric_mean, measure, percentile, run, slowest_of_100};
 
 #[test]
 fn percentiles_are_those_of_the_nearest_rank() {
@@ -60,8 +60,16 @@ fn the_median_keeps_the_promise_or_not() {
     let line = figure(Some(Target::AtMost(1.9))).line("bench");
     assert_eq!(
         line,
-        "bench          2.000    1.000    1.000    3.000    3.000     ≤ 1.9 MISSED some / others, 3 values"
+        "bench            2.000    1.000    1.000    3.000    3.000     ≤ 1.9 MISSED some / others, 3 values"
     );
+}
+
+#[test]
+fn one_of_100_is_slower() {
+    let times = |count: u64| (1..=count).rev().map(Duration::from_secs).collect::<Vec<_>>();
+    for (count, expected) in [(0, None), (1, Some(1)), (99, Some(99)), (100, Some(99)), (200, Some(198))] {
+        assert_eq!(slowest_of_100(&times(count)), expected.map(Duration::from_secs), "{count}");
+    }
 }
 
 #[test]

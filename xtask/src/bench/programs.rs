@@ -1,0 +1,170 @@
+//! Programs in a container of this process, without the `gate` program: for what that cannot be told on its command line, and for
+//! times that must not include its start.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use gate_runtime::{
+    Compiled, Container, ContainerOptions, Continued, Entry, Given, Instance, JobLimits, Launch, Limits,
+    Report, Sealed, Stops, Tier, Undone, Watch,
+};
+use gate_sandbox::memfd::{self, Seals};
+use gate_testkit::binaries;
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+/// Far more than anything here takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// What a program may allocate.
+const MEMORY_BYTES: u64 = 1 << 30;
+
+/// Nobody interrupts a bench.
+pub(super) fn watch() -> Watch<'static> {
+    Watch { cancel: None, suspend: None, tick: None }
+}
+
+/// A container that is ready for many programs, of which it keeps `pool` processes forked.
+pub(super) fn container(pool: u32) -> Result<Container> {
+    let mut container = Container::start(&ContainerOptions {
+        program: binaries::gate_runtime()?,
+        no_namespaces: false,
+        single_id: false,
+        cgroup: None,
+        memory_bytes: None,
+        tasks: None,
+        cpu_thousandths: None,
+        many: true,
+        no_store_bypass: false,
+    })?;
+    container.wait_ready(&mut watch())?;
+    container.prefork(pool)?;
+    Ok(container)
+}
+
+/// What work on modules may use.
+pub(super) fn limits(threads: u32) -> JobLimits {
+    JobLimits { time: PATIENCE, threads, memory_bytes: 4 << 30 }
+}
+
+/// The null device.
+pub(super) fn null() -> Result<File> {
+    File::options().read(true).write(true).open("/dev/null").context("cannot open /dev/null")
+}
+
+/// A file in memory that nobody can change, with what is in the one at `path`.
+pub(super) fn module(path: &Path) -> Result<OwnedFd> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut file = File::from(memfd::create("module")?);
+    std::io::Write::write_all(&mut file, &bytes).context("cannot write the module")?;
+    memfd::seal(&file, Seals::Content)?;
+    Ok(file.into())
+}
+
+/// What a job has made.
+pub(super) fn done<T>(made: Result<T, Undone>) -> Result<T> {
+    made.map_err(|undone| anyhow::anyhow!("a job was not done: {undone:?}"))
+}
+
+/// Compiles a module.
+pub(super) fn compile(
+    container: &mut Container,
+    module: &OwnedFd,
+    (tier, stops): (Tier, Stops),
+    threads: u32,
+) -> Result<Compiled> {
+    done(gate_runtime::compile(container, module, tier, stops, &limits(threads), &mut watch())?)
+}
+
+/// A program that can be launched again and again.
+pub(super) struct Program {
+    artifact: Sealed,
+    launch: Launch,
+}
+
+impl Program {
+    /// A compiled module, which gets these arguments.
+    pub(super) fn new(artifact: Sealed, how: (Tier, Stops), arguments: &[&str]) -> Self {
+        let launch = Launch {
+            tier: how.0,
+            artifact_bytes: artifact.bytes,
+            arguments: arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+            environment: Vec::new(),
+            limits: Limits {
+                memory_bytes: MEMORY_BYTES,
+                stack_bytes: 2 << 20,
+                cpu_nanos: None,
+                output_bytes: None,
+                fs_bytes: 1 << 20,
+                fs_inodes: 100,
+            },
+            entry: Entry::Default,
+            terminals: [false; 3],
+            has_image: false,
+            stops: how.1,
+            countdown: None,
+            resume: None,
+        };
+        Self { artifact, launch }
+    }
+
+    /// Has it run, or continue. Does not wait for that.
+    pub(super) fn launch(
+        &self,
+        container: &mut Container,
+        stdin: BorrowedFd<'_>,
+        stdout: BorrowedFd<'_>,
+        continued: Option<Continued>,
+    ) -> Result<Instance> {
+        let given = Given {
+            artifact: self.artifact.file.as_fd(),
+            streams: [stdin, stdout, stdout],
+            image: None,
+            wall_time: None,
+            suspend_after: None,
+        };
+        Ok(Instance::launch(container, self.launch.clone(), &given, continued, &mut watch())?)
+    }
+}
+
+/// Waits until the program runs.
+pub(super) fn start(container: &mut Container, instance: &mut Instance) -> Result<()> {
+    while !instance.has_started() {
+        wait(container, std::slice::from_ref(instance))?;
+        container.pump()?;
+        if let Some(report) = instance.advance(container, Instant::now())? {
+            bail!("a program did not start: {report:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the program has ended, or is suspended.
+pub(super) fn finish(container: &mut Container, instance: &mut Instance) -> Result<Report> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        container.pump()?;
+        let now = Instant::now();
+        if let Some(report) = instance.advance(container, now)? {
+            return Ok(report);
+        }
+        ensure!(now < deadline, "a program does not end");
+        wait(container, std::slice::from_ref(instance))?;
+    }
+}
+
+/// Waits until there is something to do for one of `instances`.
+pub(super) fn wait(container: &Container, instances: &[Instance]) -> Result<()> {
+    let descriptors = instances.iter().flat_map(Instance::interests);
+    let mut descriptors: Vec<PollFd<'_>> =
+        descriptors.map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags)).collect();
+    descriptors.push(PollFd::from_borrowed_fd(container.descriptor()?, PollFlags::IN));
+    if !instances.is_empty() {
+        let deadline = instances.iter().filter_map(Instance::deadline).min();
+        let patience =
+            deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(Instant::now()));
+        rustix::event::poll(&mut descriptors, Some(&Timespec::try_from(patience.min(PATIENCE))?))?;
+    }
+    Ok(())
+}
