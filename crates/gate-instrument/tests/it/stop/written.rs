@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use gate_instrument::stop::{Poll, Program};
+use gate_instrument::stop::{Hidden, Poll, Program};
 
 use super::breakpoints::instructions;
 use super::machine::{Plan, run_at_breakpoints, run_original, run_stopped};
@@ -170,4 +170,39 @@ fn start_and_memories() {
 #[test]
 fn unreachable_code() {
     check_file("unreachable_code", 5);
+}
+
+/// A module that is only to be left differs in what it exports for continuations, and has what the host needs.
+#[test]
+fn modules_to_leave() {
+    let exports = |wasm: &[u8]| -> Vec<String> {
+        let payloads = wasmparser::Parser::new(0).parse_all(wasm);
+        let sections = payloads.filter_map(|payload| match payload.unwrap() {
+            wasmparser::Payload::ExportSection(section) => Some(section),
+            _ => None,
+        });
+        sections.flatten().map(|export| export.unwrap().name.to_owned()).collect()
+    };
+    for name in ["recursion", "references", "segments", "imports_that_block"] {
+        let wasm = read(name);
+        let program = Program::new(&wasm, &machine::config(Poll::Atomic)).unwrap();
+        let stays = program.instrument().unwrap().wasm;
+        let leaves = program.instrument_to_leave().unwrap().wasm;
+        validate(&leaves, true);
+        let (stays, leaves) = (exports(&stays), exports(&leaves));
+        let is_for_continuations =
+            |name: &&String| ["gate call ", "gate save"].iter().any(|prefix| name.starts_with(prefix));
+        assert!(stays.iter().any(|name| is_for_continuations(&name)), "{name}: {stays:?}");
+        assert!(!leaves.iter().any(|name| is_for_continuations(&name)), "{name}: {leaves:?}");
+        let control = program.control();
+        for hidden in [
+            Hidden::Initialize,
+            Hidden::Restore,
+            Hidden::Memory(control.memory),
+            Hidden::Global(control.unwinding),
+        ] {
+            assert!(leaves.contains(&program.name(hidden)), "{name}: {leaves:?}");
+        }
+        assert!(exports(&wasm).iter().all(|name| leaves.contains(name)), "{name}: {leaves:?}");
+    }
 }
