@@ -5,6 +5,7 @@ mod breakpoints;
 mod hostile;
 mod latency;
 mod machine;
+mod moments;
 mod oracle;
 mod phases;
 mod programs;
