@@ -1,6 +1,7 @@
 //! From a module to an artifact.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use gate_instrument::accept::{self, Facts, Limits, Refusal};
@@ -59,7 +60,7 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`].
 pub fn compile(source: &[u8], settings: Settings) -> Result<Compiled, CompileError> {
-    compile_with(source, settings, &[], Threads::Many)
+    compile_with(source, settings, &[], Threads::for_module(source.len()))
 }
 
 /// Likewise, a program that stops by itself before it runs any of these instructions, which are given by their offsets in the
@@ -72,7 +73,7 @@ pub fn compile_with_breakpoints(
     settings: Settings,
     breakpoints: &[u32],
 ) -> Result<Compiled, CompileError> {
-    compile_with(source, settings, breakpoints, Threads::Many)
+    compile_with(source, settings, breakpoints, Threads::for_module(source.len()))
 }
 
 /// Who compiles.
@@ -80,8 +81,17 @@ pub fn compile_with_breakpoints(
 pub(crate) enum Threads {
     /// Threads that are made for it and stay: see [`use_threads`].
     Many,
-    /// The calling thread, so that this process can still be forked.
+    /// The calling thread: where that is faster than making others, or this process is still to be forked.
     Own,
+}
+
+impl Threads {
+    /// Who best compiles a module with this many bytes.
+    pub(crate) fn for_module(bytes: usize) -> Self {
+        /// About what one thread compiles in the time that it takes to make another one.
+        const SMALL_MODULE_BYTES: usize = 4 << 10;
+        if bytes <= SMALL_MODULE_BYTES { Self::Own } else { Self::Many }
+    }
 }
 
 /// Likewise, with a choice.
@@ -143,10 +153,21 @@ pub fn binary(source: &[u8]) -> Result<Cow<'_, [u8]>, wat::Error> {
     if is_text(source) { wat::parse_bytes(source) } else { Ok(Cow::Borrowed(source)) }
 }
 
-/// Sets how many threads all compiling in this process uses. Takes effect once, before the first compilation.
+/// Sets how many threads all compiling in this process uses, once, before the first compilation. They are made when there is
+/// something for them to do.
 pub fn use_threads(count: usize) {
-    // It fails only if the pool exists already, and then with the number of threads chosen first.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+    // It fails only if that was said before.
+    let _ = THREADS.set(count);
+}
+
+static THREADS: OnceLock<usize> = OnceLock::new();
+
+/// Makes the threads, if they are not there and anybody has said how many there are to be.
+pub(crate) fn make_threads() {
+    if let Some(count) = THREADS.get() {
+        // It fails only if they exist already.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(*count).build_global();
+    }
 }
 
 /// Whether `source` is meant to be text: it looks like the beginning of one, after blanks and comments.

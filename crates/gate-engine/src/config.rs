@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gate_abi::import::{self, Function, Personality};
 use gate_instrument::stop::Poll;
 use sha2::{Digest, Sha256};
-use wasmtime::{Collector, Config, Engine, OptLevel, Strategy, WasmBacktraceDetails};
+use wasmtime::{Collector, Config, Engine, OptLevel, RegallocAlgorithm, Strategy, WasmBacktraceDetails};
 
-use crate::compile::Threads;
+use crate::compile::{self, Threads};
 use crate::memory::{GC_HEAP_RESERVATION, GUARD_BYTES, RESERVATION_BYTES, Regions, WASM_PAGE_BYTES};
 
 /// How a program is translated and run.
@@ -158,6 +158,9 @@ pub(crate) fn engine(settings: Settings, regions: Arc<Regions>) -> Result<Engine
 pub(crate) fn compiling_engine(settings: Settings, threads: Threads) -> Result<Engine, ConfigError> {
     let mut config = config(settings);
     config.parallel_compilation(threads == Threads::Many);
+    if threads == Threads::Many {
+        compile::make_threads();
+    }
     Ok(Engine::new(&config)?)
 }
 
@@ -172,16 +175,21 @@ fn config(settings: Settings) -> Config {
     match settings.tier {
         Tier::Cranelift => {
             config.strategy(Strategy::Cranelift);
+            config.cranelift_opt_level(OptLevel::Speed);
         }
         Tier::Winch => {
             config.strategy(Strategy::Winch);
+            // Cranelift makes what leads from the host's functions into the program's: one short piece for each function that can
+            // be referred to. Winch looks at neither setting.
+            config.cranelift_opt_level(OptLevel::None);
+            config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         }
         Tier::Pulley => {
             config.strategy(Strategy::Cranelift);
             config.target("pulley64").expect("the bytecode's target is built in");
+            config.cranelift_opt_level(OptLevel::Speed);
         }
     }
-    config.cranelift_opt_level(OptLevel::Speed);
 
     // What `gate_instrument::accept` lets through, and nothing else.
     let optional = settings.tier != Tier::Winch;

@@ -102,7 +102,7 @@ pub fn continuation_with_breakpoints(
     let outermost = continuations.slots.get(&SiteId(first.site)).copied();
     let outermost = outermost.expect("each stop point that was asked for has a slot");
     let facts = ContinuationFacts { outermost, frames: bytes, spilled: unsettled.spilled, functions };
-    let engine = config::compiling_engine(settings, Threads::Many)?;
+    let engine = config::compiling_engine(settings, Threads::for_module(continuations.wasm.len()))?;
     let mut file = engine
         .precompile_module(&continuations.wasm)
         .map_err(|source| ContinueError::Engine { engine: settings.tier.name(), source })?;
