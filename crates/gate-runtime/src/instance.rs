@@ -11,6 +11,9 @@
 //! comes just before the process begins to wait for something would not be noticed. A program that does not stop in
 //! time is ended.
 //!
+//! A program that has stopped is reported as soon as everything is there that there is of it. What its process has used is known
+//! when that has ended: [`Instance::usage`].
+//!
 //! Only [`Instance::advance`], [`Instance::suspend`] and [`Instance::cancel`] change the state; neither waits. A loop waits until
 //! [`Container::descriptor`], one of [`Instance::interests`] or [`Instance::deadline`] is due, calls
 //! [`Container::pump`], and then `advance` of the instances concerned: those whose descriptor was ready, and, if the
@@ -44,7 +47,7 @@ const SUSPEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often it is asked.
 const SUSPEND_PERIOD: Duration = Duration::from_millis(1);
 /// How long a process may take to end after it was killed.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A program that was launched. Dropping it kills it.
 #[derive(Debug)]
@@ -170,6 +173,12 @@ impl Instance {
         self.process.ending().is_some()
     }
 
+    /// What its process has used, if the container has told its end.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.process.ending().map(|(_, usage)| usage)
+    }
+
     /// What to wait for: at most two descriptors. Besides, the container's own.
     pub fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let speaking = matches!(self.state, State::Alive);
@@ -209,6 +218,9 @@ impl Instance {
         let State::Ending(ending) = &mut self.state else { return Ok(None) };
         let usage = match self.process.ending() {
             Some((_, usage)) => Some(usage),
+            // Everything that there is of it is here. To take its memory away from its process can take the kernel longer than
+            // it took the program to stop.
+            None if matches!(ending.verdict, Verdict::Suspended { .. }) => None,
             None if now < ending.deadline => return Ok(None),
             None if ending.killed => None,
             None => {
@@ -327,8 +339,11 @@ impl Instance {
                         self.packets.take(),
                         self.packet_end.as_ref(),
                     ) {
+                        // It is killed, so that it changes nothing any more whoever it belongs to: the zygote does that
+                        // before it starts the process that continues the program, or writes it down.
                         Some(suspended) => {
-                            last(Verdict::Suspended { suspended: Box::new(suspended), statistics })
+                            let suspended = Box::new(suspended);
+                            Ok(Some((Verdict::Suspended { suspended, statistics }, true)))
                         }
                         None => nonsense(),
                     };

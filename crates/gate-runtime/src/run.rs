@@ -10,7 +10,7 @@ use gate_wire::worker::{Launch, Outcome, Personality, RefusalKind, Statistics};
 use rustix::event::PollFlags;
 
 use crate::container::{Container, ContainerError};
-use crate::instance::{Continued, Instance};
+use crate::instance::{Continued, END_TIMEOUT, Instance};
 use crate::suspended::Suspended;
 use crate::watch::{Watch, Woken};
 
@@ -110,7 +110,7 @@ pub enum Verdict {
 pub struct Report {
     /// What became of it.
     pub verdict: Verdict,
-    /// What its process used, from its fork on; none if that did not become known.
+    /// What its process used, from its fork on; none if that did not become known, or not yet: see [`Instance::usage`].
     pub usage: Option<Usage>,
     /// From the launch to the end.
     pub wall_time: Duration,
@@ -156,7 +156,10 @@ pub fn run(
     let mut cancelled = false;
     loop {
         container.pump()?;
-        if let Some(report) = instance.advance(container, Instant::now())? {
+        if let Some(mut report) = instance.advance(container, Instant::now())? {
+            if let Verdict::Suspended { .. } = report.verdict {
+                report.usage = usage(container, &instance, watch)?;
+            }
             return Ok(report);
         }
         let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
@@ -183,6 +186,24 @@ pub fn run(
                 cancelled = true;
             }
         }
+    }
+}
+
+/// What the process of a program has used that was reported, once it has ended, which it is about to.
+fn usage(
+    container: &mut Container,
+    instance: &Instance,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Usage>, ContainerError> {
+    let deadline = Instant::now() + END_TIMEOUT;
+    loop {
+        container.pump()?;
+        let usage = instance.usage();
+        if usage.is_some() || Instant::now() >= deadline {
+            return Ok(usage);
+        }
+        let ready = [(container.descriptor()?, PollFlags::IN)];
+        watch.wait_for_certain(&ready, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
     }
 }
 

@@ -96,6 +96,55 @@ fn nonsense_ends_the_process() {
     });
 }
 
+/// Says that the program has stopped, and does not end.
+fn stopped(channel: &Channel) {
+    channel.send(&running(Personality::Wasi), &[]).unwrap();
+    let state = gate_sandbox::memfd::create_sized("state", 100).unwrap();
+    let statistics = Statistics::default();
+    let event = Event::Suspended { statistics, state_bytes: 10, memories: 0, has_packets: false };
+    channel.send(&event.encode(), &[state.as_fd()]).unwrap();
+    stay(channel);
+}
+
+#[test]
+fn what_has_stopped_is_reported_before_its_process_has_ended() {
+    let (mut container, killed) = fake::container(|channel| stopped(&channel));
+    let null = File::open("/dev/null").unwrap();
+    let given = Given {
+        artifact: null.as_fd(),
+        streams: [null.as_fd(); 3],
+        image: None,
+        wall_time: None,
+        suspend_after: None,
+    };
+    let mut watch = Watch { cancel: None, suspend: None, tick: None };
+    let mut instance = Instance::launch(&mut container, launch(), &given, None, &mut watch).unwrap();
+    let report = loop {
+        if let Some(report) = instance.advance(&mut container, Instant::now()).unwrap() {
+            break report;
+        }
+        let interests: Vec<_> = instance.interests().collect();
+        watch.wait(&interests, None).unwrap();
+    };
+    assert!(matches!(report.verdict, Verdict::Suspended { .. }), "{report:?}");
+    assert!(report.usage.is_none() && instance.usage().is_none());
+    // It is made to.
+    killed.recv().unwrap();
+    while instance.usage().is_none() {
+        watch.wait(&[(container.descriptor().unwrap(), PollFlags::IN)], None).unwrap();
+        container.pump().unwrap();
+    }
+    assert!(instance.advance(&mut container, Instant::now()).unwrap().is_none(), "it is reported once");
+}
+
+#[test]
+fn who_waits_for_a_program_that_stops_learns_what_it_used() {
+    let (report, killed) = run_with(LONG, |channel| stopped(&channel));
+    assert!(matches!(report.verdict, Verdict::Suspended { .. }), "{report:?}");
+    assert!(report.usage.is_some());
+    killed.recv().unwrap();
+}
+
 /// Not an error of the container, in which there may be other programs.
 #[test]
 fn what_does_not_fit_is_nonsense() {
