@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Context;
-use gate_abi::trap::Trap;
 use gate_abi::import::Personality;
+use gate_abi::trap::Trap;
 use gate_engine::ContinueError;
 use gate_fs::Backing;
 use gate_inspect::Symbols;

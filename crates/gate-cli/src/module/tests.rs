@@ -1,3 +1,5 @@
+//! Modules that were made in a container.
+
 use std::io::Write;
 
 use super::*;

@@ -1,3 +1,7 @@
+//! What is found out of modules and snapshots.
+
+//! A program of our own and its snapshot, described.
+
 use gate_instrument::stop::{SiteId, SiteKind};
 use gate_snapshot::{Details, Entry, Frame, Frames, Memory, Phase, Reference, State, Value, file};
 use proptest::prelude::*;

@@ -1,3 +1,7 @@
+//! Places that people name.
+
+//! Places that people may mean.
+
 use super::locate;
 use crate::symbols::Symbols;
 

@@ -1,3 +1,7 @@
+//! Names and lines of real modules.
+
+//! What compilers made, compared with what their own tools say of it.
+
 use proptest::prelude::*;
 
 use super::{SourceLine, Symbols};

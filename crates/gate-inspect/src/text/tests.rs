@@ -1,3 +1,7 @@
+//! The text for people.
+
+//! Descriptions, compared with files in `tests/golden`.
+
 use gate_snapshot::Details;
 
 use super::{bytes, number, seconds};

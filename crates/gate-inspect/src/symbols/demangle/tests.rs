@@ -1,3 +1,7 @@
+//! Names of compilers, decoded and too long.
+
+//! Names of Rust and C++, and names that stand for endless ones.
+
 use super::{MAX_DECODED, demangled, is_called};
 
 #[test]

@@ -1,3 +1,7 @@
+//! Debug information that is hostile.
+
+//! Debug information made by hand: sound, and such that asks for too much work.
+
 use std::time::{Duration, Instant};
 
 use super::Dwarf;
