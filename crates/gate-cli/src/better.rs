@@ -3,6 +3,7 @@
 use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
 
 use gate_runtime::{Container, JobLimits, Sealed, Stops, Tier, Watch};
 use gate_store::{Cache, Key};
@@ -10,6 +11,9 @@ use gate_store::{Cache, Key};
 use crate::module::Module;
 use crate::session;
 use crate::workshop::{self, Workshop};
+
+/// How long a program has the processors for itself first. What ends in this time never costs more than compiling it once.
+const HEAD_START: Duration = Duration::from_millis(20);
 
 /// A module that is being compiled in a container of its own. Dropping it gives that up.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ struct Work {
 }
 
 impl Better {
-    /// Begins. `None` if that is impossible: then the program runs as it does.
+    /// Begins after a while. `None` if that is impossible: then the program runs as it does.
     pub(crate) fn start(workshop: &mut Workshop<'_>, module: &Module) -> Option<Self> {
         let key = workshop::key(&workshop.readiness, module, Tier::Cranelift, Stops::Flag);
         let (reader, wanted) = std::io::pipe().ok()?;
@@ -64,6 +68,11 @@ impl Better {
 
 /// Every failure is shown, if it matters, by whoever compiles the module in the foreground.
 fn compile(work: &Work) -> Option<Sealed> {
+    let given_up =
+        gate_sandbox::wait::readable(work.wanted.as_fd(), Some(Instant::now() + HEAD_START)).ok()?;
+    if given_up {
+        return None;
+    }
     let mut container = Container::start(&work.container).ok()?;
     let mut watch = Watch { cancel: Some(work.wanted.as_fd()), suspend: None, tick: None };
     container.wait_ready(&mut watch).ok()?;

@@ -48,6 +48,7 @@ pub(crate) fn run(
     image: Option<&Image>,
 ) -> Result<Ended, Failure> {
     let (module, suspended) = restored(&mut workshop, file)?;
+    let continued = suspended.is_some();
     let started = Instant::now();
     let mut lives = Lives { workshop, module, launch, image, started, used: Used::default(), better: None };
     let report = lives.until_the_end(suspended)?;
@@ -213,7 +214,6 @@ impl Lives<'_> {
             workshop.timings.cached = Some(true);
             return Ok(artifact);
         }
-        self.better = Better::start(workshop, module);
         let artifact = match workshop.cached(module, Tier::Winch, stops) {
             Some(artifact) => Ok(artifact),
             None => workshop.compile(module, Tier::Winch, stops)?,
@@ -221,11 +221,11 @@ impl Lives<'_> {
         match artifact {
             Ok(artifact) => {
                 self.launch.tier = Tier::Winch;
+                self.better = Better::start(workshop, module);
                 Ok(artifact)
             }
-            // It cannot do everything, and finds out early. What the other one has done until then is not much.
+            // It cannot do everything, and finds out early.
             Err(Undone::Refused { kind: RefusalKind::Feature, .. }) => {
-                self.better = None;
                 workshop.artifact(module, Tier::Cranelift, stops)
             }
             Err(undone) => Err(workshop.compiling().failure(undone, workshop.signals)),
