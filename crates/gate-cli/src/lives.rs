@@ -38,6 +38,8 @@ pub(crate) struct Ended {
     pub(crate) report: Report,
     /// Where it is, if it was suspended.
     pub(crate) snapshot: Option<Kept>,
+    /// Whether what it returned is for the user: it is a snapshot's, and it is not success or failure then.
+    pub(crate) continued: bool,
 }
 
 /// Runs a module or a snapshot.
@@ -54,7 +56,7 @@ pub(crate) fn run(
     let report = lives.until_the_end(suspended)?;
     let (mut report, snapshot) = lives.keep(report)?;
     lives.used.total(&mut report, started);
-    Ok(Ended { report, snapshot })
+    Ok(Ended { report, snapshot, continued })
 }
 
 /// The program of a file: of a snapshot, the module that it was made of, and its state.

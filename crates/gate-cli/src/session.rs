@@ -71,8 +71,8 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
         .map_err(|error| Failure::host(&error))
         .and_then(|signals| Ok((execute(options, &signals, &mut timings)?, signals)));
     let (status, message, backtrace, document) = match result {
-        Ok((Ended { report, snapshot }, signals)) => {
-            let invoked = options.invoke.is_some();
+        Ok((Ended { report, snapshot, continued }, signals)) => {
+            let invoked = options.invoke.is_some() || continued;
             let status = exit::status(&report, signals.caught(), invoked);
             let (status, message) = match print_results(&report, invoked) {
                 Ok(()) => (status, report::sentence(&report, options)),

@@ -142,8 +142,10 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     };
     let personality = program.facts().personality;
     let fresh;
+    let mut continues_as_a_whole = false;
     let (start, calls) = match before {
         Some(Given { state, calls }) => {
+            continues_as_a_whole = runs_as_a_whole(&program, &state.entry);
             let calls = match ProgramCalls::restore(personality, &launch, &calls) {
                 Ok(calls) => calls,
                 Err(error) => return Ok(Last::refused(RefusalKind::Damaged, &error)),
@@ -200,7 +202,14 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let state = match outcome {
         Outcome::Suspended(state) => state,
         outcome => {
-            return Ok(Last::of(Event::Finished { outcome: convert::outcome(outcome), statistics }));
+            let mut outcome = convert::outcome(outcome);
+            if continues_as_a_whole && let worker::Outcome::Returned(values) = &outcome {
+                outcome = match values.as_slice() {
+                    [worker::Value::I32(value)] => worker::Outcome::Exited(u32::from(*value != 0)),
+                    _ => worker::Outcome::Returned(Vec::new()),
+                };
+            }
+            return Ok(Last::of(Event::Finished { outcome, statistics }));
         }
     };
     let state_bytes = calls.save(*state, StateFile)?;
@@ -304,6 +313,13 @@ fn load(artifact: File, launch: &Launch, adopted: Option<Adopted>) -> Result<Pro
         table_elements: TABLE_ELEMENTS,
     };
     Program::load(artifact, launch.artifact_bytes, settings, limits, adopted)
+}
+
+/// Whether a program that is continued was not started to have one function of it invoked. Whoever continues it does not know, so
+/// that what a whole program returns is told as what it is then: success or failure.
+fn runs_as_a_whole(program: &Program, running: &gate_snapshot::Entry) -> bool {
+    entry(program, &worker::Entry::Default)
+        .is_ok_and(|(entry, _)| entry.function.map(|function| function.index) == running.function)
 }
 
 fn entry(program: &Program, requested: &worker::Entry) -> Result<(Entry, Vec<Argument>), Refused> {
