@@ -53,7 +53,7 @@ const BUILD_DEADLINE: Duration = Duration::from_secs(15 * 60);
 pub enum Guest {
     /// CRuby 3.4 with its standard library: `ruby FILE [ARGUMENT]...`.
     Ruby,
-    /// SQLite 3: `sqlite DATABASE`, SQL on standard input.
+    /// SQLite 3: `sqlite DATABASE [FILE]`, SQL in the file or on standard input.
     Sqlite,
     /// Lua 5.4: `lua [FILE [ARGUMENT]...]`, else the program on standard input.
     Lua,

@@ -2,6 +2,7 @@
 //!
 //! * [`guests`] produces WebAssembly programs: CRuby, SQLite, Lua, QuickJS, a Go program and C programs of our own.
 //! * [`scenarios`] says what to run them with and what they must print.
+//! * [`states`] is a collection of small programs that are each in the middle of something.
 //! * [`process`] runs a native program with a deadline and keeps its logs.
 //! * [`skip`](fn@skip) says that a test was not run.
 //! * [`binaries`] finds the programs `gate` and `gate-runtime`, and builds them when they are missing or old.
@@ -14,5 +15,6 @@ pub mod guests;
 pub mod process;
 pub mod scenarios;
 mod skip;
+pub mod states;
 
 pub use skip::skip;

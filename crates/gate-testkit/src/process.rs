@@ -27,12 +27,13 @@ const SHOWN_BYTES: usize = 8 << 10;
 pub struct Program {
     command: Command,
     stdin: Option<Vec<u8>>,
+    stdout: Option<Stdio>,
 }
 
 impl Program {
     /// The program at `path`, or found on `PATH` when `path` is a bare name; no arguments, this process's environment.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(path), stdin: None }
+        Self { command: Command::new(path), stdin: None, stdout: None }
     }
 
     /// Adds an argument.
@@ -77,13 +78,21 @@ impl Program {
         self
     }
 
+    /// Has the program write its standard output to a file or pipe of the caller, who reads it or not: here it is empty then.
+    #[must_use]
+    pub fn stdout(mut self, output: impl Into<Stdio>) -> Self {
+        self.stdout = Some(output.into());
+        self
+    }
+
     /// Starts the program. Without [`Program::stdin`] its standard input is open for [`Running::write`].
     ///
     /// # Errors
     /// The program cannot be started.
     pub fn start(mut self) -> Result<Running> {
         let line = format!("{:?}", self.command);
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let stdout = self.stdout.take().unwrap_or_else(Stdio::piped);
+        self.command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
         let mut child = self.command.spawn().with_context(|| format!("cannot start {line}"))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
 
@@ -95,9 +104,12 @@ impl Program {
             // A program that leaves input unread closes the pipe early, which is its right.
             thread::spawn(move || drop(pipe.write_all(&bytes)));
         }
-        if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
-            watched.lock().open_pipes = 2;
+        if let Some(out) = child.stdout.take() {
+            watched.lock().open_pipes += 1;
             read_into(out, Arc::clone(&watched), |log| &mut log.stdout);
+        }
+        if let Some(err) = child.stderr.take() {
+            watched.lock().open_pipes += 1;
             read_into(err, Arc::clone(&watched), |log| &mut log.stderr);
         }
         let waiting = Arc::clone(&watched);
@@ -145,6 +157,15 @@ impl Running {
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let stdin = self.stdin.as_mut().with_context(|| format!("the input of {} is closed", self.line))?;
         stdin.write_all(bytes).with_context(|| format!("cannot write to {}", self.line))
+    }
+
+    /// How many bytes the program has not read of what was written to its standard input.
+    ///
+    /// # Errors
+    /// The input was closed or given at the start.
+    pub fn unread(&self) -> Result<u64> {
+        let stdin = self.stdin.as_ref().with_context(|| format!("the input of {} is closed", self.line))?;
+        rustix::io::ioctl_fionread(stdin).with_context(|| format!("cannot look at the input of {}", self.line))
     }
 
     /// Ends the program's standard input.

@@ -4,18 +4,22 @@
 
 mod bad_input;
 mod cache;
+mod chance;
 mod debug;
 mod ends;
 mod guests;
 mod inspect;
+mod interrupted;
 mod invoke;
 mod json;
+mod leaks;
 mod limits;
 mod processes;
 mod programs;
 mod signals;
 mod stage;
 mod standalone;
+mod states;
 mod traps;
 mod user;
 mod wasi;

@@ -1,5 +1,6 @@
-/* lua [FILE [ARGUMENT]...]: runs a Lua program, or standard input. */
+/* lua [FILE [ARGUMENT]...]: runs a Lua program, or standard input. Programs have one more function, sleep(MILLISECONDS). */
 #include <stdio.h>
+#include <time.h>
 
 #include "lauxlib.h"
 #include "lua.h"
@@ -11,6 +12,12 @@ static int with_traceback(lua_State *state) {
     return 1;
 }
 
+static int sleep_millis(lua_State *state) {
+    lua_Integer millis = luaL_checkinteger(state, 1);
+    struct timespec time = {millis / 1000, millis % 1000 * 1000000};
+    return nanosleep(&time, NULL) == 0 ? 0 : luaL_error(state, "cannot sleep");
+}
+
 int main(int argc, char **argv) {
     const char *file = argc > 1 ? argv[1] : NULL;
     lua_State *state = luaL_newstate();
@@ -19,6 +26,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     luaL_openlibs(state);
+    lua_register(state, "sleep", sleep_millis);
     lua_createtable(state, argc, 1);
     for (int i = 1; i < argc; i++) {
         lua_pushstring(state, argv[i]);

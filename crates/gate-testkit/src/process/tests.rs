@@ -34,6 +34,26 @@ fn unread_input_is_no_failure() {
 }
 
 #[test]
+fn unread_input_is_counted() {
+    let mut running = shell("exec dd bs=3 count=1 status=none").start().unwrap();
+    running.write(b"12345678").unwrap();
+    running.wait_for_end(LONG).unwrap();
+    assert_eq!(running.unread().unwrap(), 5);
+    running.close_stdin();
+    assert!(running.unread().is_err());
+}
+
+#[test]
+fn output_can_go_elsewhere() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let finished = shell("echo here; echo there >&2").stdout(writer).run(LONG).unwrap();
+    assert_eq!((finished.stdout_text().as_str(), finished.stderr_text().as_str()), ("", "there\n"));
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "here\n");
+}
+
+#[test]
 fn deadline_kills_the_whole_group() {
     let message = shell("echo started; sleep 1000 & sleep 1000").run(SHORT).unwrap_err().to_string();
     assert!(message.contains("did not end within 200ms"), "{message}");
