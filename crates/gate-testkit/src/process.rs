@@ -165,7 +165,8 @@ impl Running {
     /// The input was closed or given at the start.
     pub fn unread(&self) -> Result<u64> {
         let stdin = self.stdin.as_ref().with_context(|| format!("the input of {} is closed", self.line))?;
-        rustix::io::ioctl_fionread(stdin).with_context(|| format!("cannot look at the input of {}", self.line))
+        rustix::io::ioctl_fionread(stdin)
+            .with_context(|| format!("cannot look at the input of {}", self.line))
     }
 
     /// Ends the program's standard input.
