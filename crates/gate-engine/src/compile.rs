@@ -90,7 +90,8 @@ impl Threads {
     pub(crate) fn for_module(bytes: usize) -> Self {
         /// About what one thread compiles in the time that it takes to make another one.
         const SMALL_MODULE_BYTES: usize = 4 << 10;
-        if bytes <= SMALL_MODULE_BYTES { Self::Own } else { Self::Many }
+        let alone = THREADS.get() == Some(&1);
+        if alone || bytes <= SMALL_MODULE_BYTES { Self::Own } else { Self::Many }
     }
 }
 

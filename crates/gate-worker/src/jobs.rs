@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
@@ -65,8 +66,10 @@ fn refused(kind: RefusalKind, error: impl Into<anyhow::Error>) -> anyhow::Error 
     Refused(kind, error.into()).into()
 }
 
-fn map(inputs: &[OwnedFd], position: usize) -> anyhow::Result<MappedFile> {
-    memfd::map(inputs.get(position).context("a file is missing")?).context("cannot map a file")
+/// Never unmapped: the process ends after its one job, and until then that would only delay the answer.
+fn map(inputs: &[OwnedFd], position: usize) -> anyhow::Result<ManuallyDrop<MappedFile>> {
+    let file = inputs.get(position).context("a file is missing")?;
+    Ok(ManuallyDrop::new(memfd::map(file).context("cannot map a file")?))
 }
 
 /// Writes a file that is empty, and says how long it is then.
@@ -115,6 +118,7 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
     let extents = inputs[3..].iter().map(|memory| memfd::extents(memory.as_fd()).collect());
     let extents = extents.collect::<Result<Vec<Vec<_>>, _>>().context("cannot look at a memory")?;
     let mapped = inputs[3..].iter().map(memfd::map_at_rest).collect::<Result<Vec<_>, _>>()?;
+    let mapped = ManuallyDrop::new(mapped);
     let memories = mapped.iter().zip(&extents);
     let memories: Vec<_> =
         memories.map(|(memory, extents)| Memory { bytes: memory.as_ref(), extents: Some(extents) }).collect();
