@@ -43,6 +43,11 @@ pub(super) fn container(pool: u32) -> Result<Container> {
     Ok(container)
 }
 
+/// As many threads as there are processors for.
+pub(super) fn threads() -> Result<u32> {
+    Ok(u32::try_from(std::thread::available_parallelism()?.get())?)
+}
+
 /// What work on modules may use.
 pub(super) fn limits(threads: u32) -> JobLimits {
     JobLimits { time: PATIENCE, threads, memory_bytes: 4 << 30 }

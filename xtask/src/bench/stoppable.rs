@@ -83,7 +83,7 @@ pub(super) fn compile() -> Result<Vec<Figure>> {
 
 fn compiling(name: &str, module: &OwnedFd, rounds: usize) -> Result<Vec<Figure>> {
     let mut container = programs::container(0)?;
-    let threads = u32::try_from(std::thread::available_parallelism()?.get())?;
+    let threads = programs::threads()?;
     let mut compile = |how| {
         let compiled = programs::compile(&mut container, module, how, threads)?;
         anyhow::Ok((compiled.validate_time + compiled.compile_time, code_bytes(&compiled.artifact)?))

@@ -102,7 +102,7 @@ fn snapshots(size: &Size) -> Result<Vec<Figure>> {
     let mut suspended = subject.suspend(&mut instance)?;
     awake(&suspended)?;
     let (mut write, mut read) = (Vec::new(), Vec::new());
-    let limits = programs::limits(1);
+    let limits = programs::limits(programs::threads()?);
     for _ in 0..size.snapshots {
         let begun = Instant::now();
         let snapshot = suspended.snapshot(
@@ -193,7 +193,7 @@ impl Subject {
             &mut self.container,
             self.module.as_fd(),
             HOW,
-            &programs::limits(1),
+            &programs::limits(programs::threads()?),
             &mut programs::watch(),
         )?;
         Ok(Continued { suspended, continuation: Some(programs::done(made)?) })

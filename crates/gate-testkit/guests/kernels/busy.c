@@ -13,7 +13,7 @@ static void say(void) {
         abort();
 }
 
-__attribute__((noinline)) static void compute(uint32_t *memory, size_t words) {
+__attribute__((noinline)) static void compute(uint32_t *memory) {
     uint32_t state = 1;
     for (;;) {
         if (*word != 0) {
@@ -25,15 +25,15 @@ __attribute__((noinline)) static void compute(uint32_t *memory, size_t words) {
             state ^= state << 13;
             state ^= state >> 17;
             state ^= state << 5;
-            memory[state % words] ^= state;
+            memory[state % 1024] ^= state;
         }
     }
 }
 
-__attribute__((noinline)) static int deeper(int calls, uint32_t *memory, size_t words) {
+__attribute__((noinline)) static int deeper(int calls, uint32_t *memory) {
     if (calls > 0)
-        return deeper(calls - 1, memory, words) + calls;
-    compute(memory, words);
+        return deeper(calls - 1, memory) + calls;
+    compute(memory);
     return 0;
 }
 
@@ -46,5 +46,5 @@ int main(int argc, char **argv) {
     }
     memset(memory, 0xa5, bytes);
     say();
-    return deeper(8, memory, bytes / sizeof *memory);
+    return deeper(8, memory);
 }
