@@ -217,7 +217,10 @@ impl Lives<'_> {
             return Ok(artifact);
         }
         let artifact = match workshop.cached(module, Tier::Winch, stops) {
-            Some(artifact) => Ok(artifact),
+            Some(artifact) => {
+                workshop.timings.cached = Some(true);
+                Ok(artifact)
+            }
             None => workshop.compile(module, Tier::Winch, stops)?,
         };
         match artifact {

@@ -294,7 +294,10 @@ unsafe impl wasmtime::MemoryCreator for Regions {
             }
             other => return Err(format!("a reservation of {other:?} bytes was not configured")),
         };
-        region.grow_to(minimum).map_err(|e| e.to_string())?;
+        region.grow_to(minimum).map_err(|error| {
+            let pages = |bytes: usize| bytes / WASM_PAGE_BYTES;
+            format!("a memory of {} pages (at most {}): {error}", pages(minimum), pages(region.limit))
+        })?;
         Ok(Box::new(Handle(region)))
     }
 }

@@ -16,7 +16,6 @@ const EXPECTED: &[(&str, &str)] = &[
     ("gate-cli a_read_only_disk", "only root may mount a small file system"),
     ("gate-cli a_thousand_lives", ROOT_LOOKS),
     ("gate-cli on_a_host_that_refuses_namespaces", "there may be no namespaces to be refused"),
-    ("gate-cli quickjs_with_pending_promises", "some frames of its large functions are refused"),
     (
         "gate-cli with_delegated_ids",
         "only root can become another user, and there must be one with delegated ids",

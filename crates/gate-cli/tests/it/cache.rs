@@ -12,6 +12,7 @@ use crate::stage::{DEADLINE, Stage, check, is_root, names, skip};
 
 /// Runs a program that says so.
 fn run(stage: &Stage, options: &[&str]) -> Finished {
+    let options = ["--engine=cranelift"].iter().chain(options);
     stage.gate().args(options).arg(probe()).args(["arguments", "ran"]).run(DEADLINE).unwrap()
 }
 
@@ -27,8 +28,20 @@ fn check_warning(finished: &Finished, parts: &[&str]) {
 }
 
 fn was_cached(stage: &Stage, options: &[&str]) -> bool {
-    let finished =
-        stage.gate().args(options).arg("--json").arg(probe()).arg("arguments").run(DEADLINE).unwrap();
+    let engine = if options.iter().any(|option| option.starts_with("--engine")) {
+        &[][..]
+    } else {
+        &["--engine=cranelift"]
+    };
+    let finished = stage
+        .gate()
+        .args(engine)
+        .args(options)
+        .arg("--json")
+        .arg(probe())
+        .arg("arguments")
+        .run(DEADLINE)
+        .unwrap();
     let document: serde_json::Value = serde_json::from_str(&finished.stderr_text()).unwrap();
     assert_eq!(document["exit_status"], 0, "{finished}");
     document["cached"].as_bool().unwrap()

@@ -86,7 +86,10 @@ fn the_compiler_is_killed() {
     running.wait_for_stderr("gate: compiling module", DEADLINE).unwrap();
     let finished = running.finish(DEADLINE).unwrap();
     assert_eq!(finished.status.code(), Some(126), "{finished}");
-    assert!(finished.stderr_text().contains("the compiler's process was ended by signal 9"), "{finished}");
+    assert!(
+        finished.stderr_text().contains("failed: the process for it was ended by signal 9"),
+        "{finished}"
+    );
     processes.wait_for_their_end();
     marked.assert_nothing_left(&stage);
 }

@@ -172,11 +172,6 @@ fn lua_in_coroutines_and_protected_calls() {
 
 #[test]
 fn quickjs_with_pending_promises() {
-    // FIXME: frames of its large functions are refused ("no stop point at offset"); to be run always when they are not.
-    if std::env::var_os("GATE_INTERRUPTIONS").is_none() {
-        crate::stage::skip("quickjs_with_pending_promises", "some of its frames are not understood yet");
-        return;
-    }
     check(&QUICKJS);
 }
 

@@ -7,7 +7,7 @@ use crate::guests::{SPIN, broken, probe, ready_then};
 use crate::stage::{DEADLINE, Stage};
 
 /// All fields there are.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 18] = [
     "backtrace",
     "cached",
     "cause",
@@ -18,9 +18,12 @@ const FIELDS: [&str; 15] = [
     "message",
     "module_sha256",
     "output_bytes",
+    "processes",
     "resident_peak_bytes",
     "result",
     "results",
+    "snapshot",
+    "snapshot_bytes",
     "state",
     "times",
 ];
@@ -54,7 +57,7 @@ fn a_normal_end() {
         (&first["result"], &first["cached"], &first["output_bytes"]),
         (&0.into(), &false.into(), &1000.into())
     );
-    assert_eq!((&first["engine"], &first["fs_bytes"]), (&"cranelift".into(), &0.into()));
+    assert_eq!((&first["engine"], &first["fs_bytes"]), (&"auto".into(), &0.into()));
     assert!(first["memory_peak_bytes"].as_u64().unwrap() >= 65536, "{first}");
     assert!(first["resident_peak_bytes"].as_u64().unwrap() > 65536, "{first}");
     assert_eq!(first["module_sha256"].as_str().unwrap().len(), 64);

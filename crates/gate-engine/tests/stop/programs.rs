@@ -44,6 +44,11 @@ fn many_values() {
 }
 
 #[test]
+fn many_values_in_calls() {
+    check_file("many_values_in_calls", 5);
+}
+
+#[test]
 fn branch_tables() {
     check_file("branch_tables", 10);
 }

@@ -341,6 +341,9 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let plan = self.plan;
         let control = self.context.control;
         let address = plan.address();
+        // First: the name of a stop point whose code others have too is in the local that the address is going to be in.
+        self.add(&Instruction::I32Const(layout.size.cast_signed()));
+        self.add(name);
         if !layout.fields.is_empty() {
             self.add(&Instruction::I32Const(0));
             self.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
@@ -351,8 +354,6 @@ impl<'e, 'a> Emitter<'e, 'a> {
             self.add(&Instruction::LocalGet(plan.local_of(field)));
             self.add(&values::store(field.ty, control.at(control.frames + field.offset)));
         }
-        self.add(&Instruction::I32Const(layout.size.cast_signed()));
-        self.add(name);
         self.call(Callee::Saved);
     }
 
@@ -487,14 +488,16 @@ impl<'e, 'a> Emitter<'e, 'a> {
             // Everything has the index that it has in the program.
             _ if self.linker.place == Place::Alone => self.code.extend_from_slice(bytes),
             Operator::Call { function_index } => {
-                self.call_function(*function_index, Tail::No);
+                self.call_function(position, *function_index, Tail::No);
                 self.after_call(position);
             }
             Operator::CallIndirect { .. } => {
                 self.code.extend_from_slice(bytes);
                 self.after_call(position);
             }
-            Operator::ReturnCall { function_index } => self.call_function(*function_index, Tail::Yes),
+            Operator::ReturnCall { function_index } => {
+                self.call_function(position, *function_index, Tail::Yes)
+            }
             Operator::RefFunc { function_index } => {
                 // A table or a global may have it when the program is taken down.
                 self.linker.referenced.insert(*function_index);
@@ -544,8 +547,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
     }
 
-    /// Calls a function of the original, or what has to be called instead.
-    fn call_function(&mut self, function: u32, tail: Tail) {
+    /// Calls a function of the original, or what has to be called instead, which is the instruction at a position.
+    fn call_function(&mut self, position: usize, function: u32, tail: Tail) {
         let calls = self.context.calls;
         let mut callee = callee(calls, function);
         if calls.is_imported(function) && callee == Callee::Function(function) {
@@ -557,13 +560,16 @@ impl<'e, 'a> Emitter<'e, 'a> {
             }
         }
         if let (Callee::Function(_), Some(copies)) = (&callee, &mut self.linker.copies) {
-            let Some((choose, position)) = calls.choice(function) else {
+            let Some((choose, choice)) = calls.choice(function) else {
                 for instruction in copies.call(function, tail) {
+                    // The last one is the call.
+                    self.note(position);
                     self.add(&instruction);
                 }
                 return;
             };
-            self.add(&Instruction::I32Const(position.cast_signed()));
+            self.add(&Instruction::I32Const(choice.cast_signed()));
+            self.note(position);
             callee = choose;
         }
         let function = self.linker.function(callee);

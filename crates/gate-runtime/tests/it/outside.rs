@@ -190,9 +190,10 @@ fn a_running_program() {
     assert_eq!(seen.status["Threads"], "1");
     let files = ["pipe", "/dev/null", "/dev/null", "socket"];
     let mut expected = text(&files);
-    // The code, and the memory; nothing where programs of Gate's own functions have their packets.
-    expected.insert(5, "/memfd:artifact (deleted)".to_owned());
-    expected.insert(6, "/memfd:linear-memory (deleted)".to_owned());
+    // The file for its state, the code, and the memory; nothing where programs of Gate's own functions have their packets.
+    expected.insert(5, "/memfd:state (deleted)".to_owned());
+    expected.insert(6, "/memfd:artifact (deleted)".to_owned());
+    expected.insert(7, "/memfd:linear-memory (deleted)".to_owned());
     assert_eq!(seen.descriptors(), expected);
     assert_eq!(seen.limit("Max processes"), ["0", "0"]);
     assert_eq!(seen.limit("Max stack size"), [(2 << 20).to_string(), (2 << 20).to_string()]);
@@ -222,8 +223,9 @@ fn a_program_with_packets() {
     let descriptors = Seen::sealed(&instance).descriptors();
     let files = ["pipe", "/dev/null", "/dev/null", "socket", "socket"];
     let mut expected = text(&files);
-    expected.insert(5, "/memfd:artifact (deleted)".to_owned());
-    expected.insert(6, "/memfd:linear-memory (deleted)".to_owned());
+    expected.insert(5, "/memfd:state (deleted)".to_owned());
+    expected.insert(6, "/memfd:artifact (deleted)".to_owned());
+    expected.insert(7, "/memfd:linear-memory (deleted)".to_owned());
     assert_eq!(descriptors, expected);
 }
 
@@ -310,7 +312,7 @@ fn a_compiler() {
     assert_eq!(seen.limit("Max data size"), [(1 << 30).to_string(), (1 << 30).to_string()]);
     assert_eq!(seen.limit("Max file size"), [(1 << 30).to_string(), (1 << 30).to_string()]);
     assert_eq!(seen.limit("Max stack size"), [(8 << 20).to_string(), (8 << 20).to_string()]);
-    assert_eq!(seen.limit("Max open files"), ["6", "6"]);
+    assert_eq!(seen.limit("Max open files"), ["128", "128"]);
     let [processes, _] = seen.limit("Max processes");
     assert!(processes.parse::<u32>().unwrap() < 2000, "{processes}");
     drop(cancel);

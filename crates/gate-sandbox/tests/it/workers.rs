@@ -396,7 +396,7 @@ fn attempts_of_compilers() -> Vec<Attempt> {
         ("write behind its files", libc::SYS_pwrite64, [64, 0, 0, 0, 0, 0]),
         ("resize a file", libc::SYS_ftruncate, [4, 0, 0, 0, 0, 0]),
         ("allocate a file", libc::SYS_fallocate, [4, 0, 0, 4096, 0, 0]),
-        ("read a file", libc::SYS_pread64, [5, 0, 0, 0, 0, 0]),
+        ("read a stream", libc::SYS_read, [5, 0, 0, 0, 0, 0]),
         ("set an offset", libc::SYS_lseek, [5, 0, number(libc::SEEK_SET), 0, 0, 0]),
         ("share a file", libc::SYS_mmap, [0, 4096, 3, 1, 5, 0]),
     ]

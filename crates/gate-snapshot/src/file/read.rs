@@ -110,14 +110,14 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Snapshot<'a>, ReadEr
         monotonic_nanos,
         host: origin.host.to_vec(),
     };
+    check_sizes(&parts, limits)?;
+    let pages = parts.memories.iter().map(|memory| u32::try_from(memory.ty.initial));
+    state.memory_pages =
+        pages.collect::<Result<_, _>>().map_err(|_| ReadError::Entry { what: "memory", index: 0 })?;
     let mut memories = Vec::new();
     if phase != Phase::Fresh {
         same_types(&parts, &program)?;
-        check_sizes(&parts, limits)?;
         same_segments(&parts, &program, &state.dropped)?;
-        let pages = parts.memories.iter().map(|memory| u32::try_from(memory.ty.initial));
-        state.memory_pages =
-            pages.collect::<Result<_, _>>().map_err(|_| ReadError::Entry { what: "memory", index: 0 })?;
         state.globals = globals(&parts.globals, &origin.globals)?;
         state.tables = tables(&parts, program.elements.len(), &origin.tables)?;
         memories = runs(&parts, program.data.len())?;

@@ -184,7 +184,7 @@ fn fresh() -> State {
         phase: Phase::Fresh,
         entry: Entry { initialize: Some(1), function: Some(2), arguments: vec![Value::F32(1)] },
         frames: Frames::Portable(Vec::new()),
-        memory_pages: Vec::new(),
+        memory_pages: vec![1, 0],
         globals: Vec::new(),
         tables: Vec::new(),
         dropped: Vec::new(),

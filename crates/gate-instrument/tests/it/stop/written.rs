@@ -105,6 +105,11 @@ fn many_values() {
     check_file("many_values", 10);
 }
 
+#[test]
+fn many_values_in_calls() {
+    check_file("many_values_in_calls", 10);
+}
+
 /// All stop points of a function save the same values, with one piece of code: locals of several types, and those in which
 /// operands are parked.
 #[test]
