@@ -72,6 +72,20 @@ pub(crate) struct Log {
     pub(crate) flag: Option<StopFlag>,
 }
 
+impl Log {
+    /// What was kept of one that blocks when its program was stopped.
+    pub(crate) fn resumed(bytes: &[u8]) -> Self {
+        let (blocking_calls, text) = bytes.split_first_chunk().unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        Self { text, blocking_calls: u32::from_le_bytes(*blocking_calls), blocks: true, flag: None }
+    }
+
+    /// What is kept of it when its program is stopped.
+    pub(crate) fn suspended(&self) -> Vec<u8> {
+        [&self.blocking_calls.to_le_bytes(), self.text.as_bytes()].concat()
+    }
+}
+
 impl Calls for Log {
     fn call(
         &mut self,
@@ -226,7 +240,7 @@ pub(crate) fn run(module: &mut Module, name: &str, lives: &[Settings], every: Ev
 }
 
 /// What a program came to, its memories included.
-fn text(outcome: Outcome, calls: &Log, memories: &[Arc<Region>]) -> String {
+pub(crate) fn text(outcome: Outcome, calls: &Log, memories: &[Arc<Region>]) -> String {
     let mut text = match outcome {
         // Places in code are compared elsewhere: not all stoppable modules are the same.
         Outcome::Trapped { trap, detail, frames } => {
@@ -237,14 +251,20 @@ fn text(outcome: Outcome, calls: &Log, memories: &[Arc<Region>]) -> String {
     };
     text.push_str(&calls.text);
     for region in memories {
-        let mut bytes = vec![0; region.size()];
-        File::from(region.file().unwrap().try_clone().unwrap()).read_exact_at(&mut bytes, 0).unwrap();
+        let bytes = contents(region);
         let hash = bytes
             .iter()
             .fold(0u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3).rotate_left(5));
         writeln!(text, "{} bytes {hash:x}", bytes.len()).unwrap();
     }
     text
+}
+
+/// The bytes of a memory.
+pub(crate) fn contents(region: &Region) -> Vec<u8> {
+    let mut bytes = vec![0; region.size()];
+    File::from(region.file().unwrap().try_clone().unwrap()).read_exact_at(&mut bytes, 0).unwrap();
+    bytes
 }
 
 /// Arguments of the types of a function's parameters.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod breakpoints;
+mod elsewhere;
 mod hostile;
 mod latency;
 mod machine;

@@ -56,7 +56,7 @@ fn config(random: &mut Random) -> Config {
     }
 }
 
-fn generate(random: &mut Random) -> Option<Vec<u8>> {
+pub(crate) fn generate(random: &mut Random) -> Option<Vec<u8>> {
     let size = 2048 + random.below(6144);
     let bytes: Vec<u8> = (0..size).map(|_| random.next().to_le_bytes()[0]).collect();
     let mut module = wasm_smith::Module::new(config(random), &mut Unstructured::new(&bytes)).ok()?;
