@@ -15,10 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-wire", &[]),
     ("gate-instrument", &[]),
     ("gate-snapshot", &["gate-instrument"]),
-    ("gate-inspect", &["gate-instrument", "gate-snapshot", "gate-wasi"]),
     ("gate-fs", &[]),
     ("gate-wasi", &[]),
     ("gate-calls", &[]),
+    ("gate-inspect", &["gate-instrument", "gate-snapshot", "gate-wasi"]),
     // Control, what it is made of.
     ("gate-sandbox", &[]),
     ("gate-store", &[]),

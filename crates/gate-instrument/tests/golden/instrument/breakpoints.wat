@@ -45,14 +45,14 @@
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 12
+;;       i32.const -2147483612
 ;;       i32.const 0
 ;;       i32.load offset=12
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
 ;;       i32.store offset=32
-;;       i32.const 12
-;;       i32.const -2147483612
 ;;       call 3
 ;;     end
 ;;     i32.const 0
@@ -86,14 +86,14 @@
 ;;         call 4
 ;;         br 1 (;@1;)
 ;;       end
+;;       i32.const 12
+;;       i32.const -2147483603
 ;;       i32.const 0
 ;;       i32.load offset=12
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
 ;;       i32.store offset=32
-;;       i32.const 12
-;;       i32.const -2147483603
 ;;       call 3
 ;;     end
 ;;     i32.const 0
@@ -222,14 +222,14 @@
 ;;         end
 ;;         return
 ;;       end
+;;       i32.const 12
+;;       i32.const -2147483612
 ;;       i32.const 0
 ;;       i32.load offset=12
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
 ;;       i32.store offset=32
-;;       i32.const 12
-;;       i32.const -2147483612
 ;;       call 0
 ;;     end
 ;;     i32.const 0

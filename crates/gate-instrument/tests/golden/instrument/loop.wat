@@ -101,6 +101,8 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 16
+;;         i32.const 40
 ;;         i32.const 0
 ;;         i32.load offset=12
 ;;         local.set 3
@@ -110,8 +112,6 @@
 ;;         local.get 3
 ;;         local.get 2
 ;;         i32.store offset=36
-;;         i32.const 16
-;;         i32.const 40
 ;;         call 2
 ;;         br 1 (;@1;)
 ;;       end
@@ -338,6 +338,8 @@
 ;;           end
 ;;           return
 ;;         end
+;;         i32.const 16
+;;         i32.const 40
 ;;         i32.const 0
 ;;         i32.load offset=12
 ;;         local.set 3
@@ -347,8 +349,6 @@
 ;;         local.get 3
 ;;         local.get 2
 ;;         i32.store offset=36
-;;         i32.const 16
-;;         i32.const 40
 ;;         call 1
 ;;         br 1 (;@1;)
 ;;       end
