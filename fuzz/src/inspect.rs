@@ -11,7 +11,7 @@ const MODULES: [&[u8]; 2] = [
 /// How many instructions are asked about.
 const ASKED: usize = 500;
 
-/// Describes `data`, and one of the [`MODULES`] that is changed as `data` says: in steps of three bytes, two of which say where.
+/// Describes `data`, and one of two modules that is changed as `data` says: in steps of three bytes, two of which say where.
 ///
 /// # Panics
 /// When a description could make a terminal do something, is no JSON, or instructions are found where there are none.

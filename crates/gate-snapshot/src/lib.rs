@@ -1,7 +1,7 @@
 //! The state of a program that was stopped: as a value, as bytes, and as a snapshot.
 //!
 //! A [`State`] is everything but the contents of linear memories, which are large and stay in files of their own. A
-//! [`Snapshot`] has these, too, and the program itself: [`file`] says how it is written down.
+//! [`Snapshot`] has these, too, and the program itself: [`mod@file`] says how it is written down.
 //!
 //! **Invariant**: whoever wrote the bytes is not trusted. Reading them neither panics nor allocates more than a small
 //! multiple of their length.

@@ -1,6 +1,6 @@
 //! Snapshots of the existing system: version 0.
 //!
-//! A program moves between the two implementations by way of them: [`read`] takes any, and [`write`] makes one of a program that
+//! A program moves between the two implementations by way of them: [`read`] takes any, and [`write()`] makes one of a program that
 //! both run, if it is stopped where both can.
 //!
 //! Such a file is a module whose memory, globals and data are the program's current ones. It has no start function, and these

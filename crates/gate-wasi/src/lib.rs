@@ -16,7 +16,7 @@
 //!   why (`spipe`, `isdir`, `notdir`) rather than `notcapable`.
 //! * Clocks of processor time stand still while a program waits. Waiting for one waits for the same span of time.
 //!
-//! **Invariant**: no I/O, no clocks, no randomness: all of them come through [`Host`](gate_abi::host::Host). Neither
+//! **Invariant**: no I/O, no clocks, no randomness: all of them come through [`Host`]. Neither
 //! arguments nor memory of a program can make this crate panic or let it allocate more than a bounded amount.
 #![forbid(unsafe_code)]
 
