@@ -309,11 +309,7 @@ pub fn locate(
     watch: &mut Watch<'_>,
 ) -> Result<Result<Vec<Frame>, Undone>, ContainerError> {
     let job = Job::Locate { place: place.to_owned() };
-    Ok(match job::run(container, job, &[module], 0, Vec::new(), limits, watch)? {
-        Ok(Made::Symbols(frames)) => Ok(frames),
-        Ok(Made::Files(_) | Made::Memories(_)) => Err(job::nonsense()),
-        Err(undone) => Err(undone),
-    })
+    symbols(container, job, &[module], limits, watch)
 }
 
 /// Makes a module that continues the program of a snapshot on any engine.
@@ -344,12 +340,22 @@ pub fn symbolize(
     let places =
         frames.iter().map(|frame| (frame.function_index, frame.module_offset, frame.compiled_offset));
     let job = Job::Symbolize { artifact_bytes: artifact.bytes, frames: places.collect() };
-    let inputs = [module, artifact.file.as_fd()];
-    Ok(match job::run(container, job, &inputs, 0, Vec::new(), limits, watch)? {
-        Ok(Made::Symbols(frames)) => Ok(frames),
-        Ok(Made::Files(_) | Made::Memories(_)) => Err(job::nonsense()),
-        Err(undone) => Err(undone),
-    })
+    symbols(container, job, &[module, artifact.file.as_fd()], limits, watch)
+}
+
+/// Has a job done that finds out where instructions are.
+fn symbols(
+    container: &mut Container,
+    job: Job,
+    inputs: &[BorrowedFd<'_>],
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Vec<Frame>, Undone>, ContainerError> {
+    let made = job::run(container, job, inputs, 0, Vec::new(), limits, watch)?;
+    Ok(made.and_then(|made| match made {
+        Made::Symbols(frames) => Ok(frames),
+        Made::Files(_) | Made::Memories(_) => Err(job::nonsense()),
+    }))
 }
 
 fn one_file(
