@@ -1,7 +1,7 @@
 //! Packets into bytes.
 
 use crate::packet::{Code, Data, Domain, Flow};
-use crate::{HEADER_SIZE, MAX_SIZE, padded};
+use crate::{DATA_HEADER_SIZE, HEADER_SIZE, MAX_SIZE, padded};
 
 /// Why something cannot be a packet. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,44 @@ pub fn data(out: &mut Vec<u8>, code: Code, data: Data<'_>) -> Result<(), EncodeE
         out.extend_from_slice(&data.note.to_le_bytes());
         out.extend_from_slice(data.bytes);
     })
+}
+
+/// Appends a data packet of stream `id` to `out`, of what `fill` writes to the beginning of the buffer of `len` bytes that it
+/// gets. It returns how much that was; or `None`, and then nothing is appended.
+///
+/// # Errors
+/// As [`packet`], of `len` bytes.
+///
+/// # Panics
+/// When `fill` returns more than `len`.
+pub fn data_with(
+    out: &mut Vec<u8>,
+    code: Code,
+    id: i32,
+    note: i32,
+    len: usize,
+    fill: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Result<Option<usize>, EncodeError> {
+    let start = out.len();
+    data(out, code, Data { id, note, bytes: &[] })?;
+    let bytes = out.len();
+    let found = len.saturating_add(DATA_HEADER_SIZE);
+    if found > MAX_SIZE as usize {
+        out.truncate(start);
+        return Err(EncodeError::Size { found });
+    }
+    out.resize(bytes + len, 0);
+    let filled = fill(&mut out[bytes..]);
+    let Some(filled) = filled else {
+        out.truncate(start);
+        return Ok(None);
+    };
+    assert!(filled <= len, "{filled} bytes were put into a buffer of {len}");
+    let size = u32::try_from(DATA_HEADER_SIZE + filled).expect("no larger than the buffer");
+    out[start..start + 4].copy_from_slice(&size.to_le_bytes());
+    out.truncate(bytes + filled);
+    out.resize(start + padded(DATA_HEADER_SIZE + filled), 0);
+    Ok(Some(filled))
 }
 
 /// Appends a packet whose content of `len` bytes is appended by `content`.

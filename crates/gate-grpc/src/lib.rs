@@ -1,0 +1,2 @@
+//! Services in other programs, over gRPC.
+#![forbid(unsafe_code)]

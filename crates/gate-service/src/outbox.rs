@@ -1,0 +1,86 @@
+//! Where services put their packets.
+
+use gate_packet::encode::{self, EncodeError};
+use gate_packet::{Code, Data, Domain, Flow, MAX_SIZE};
+
+/// How much can wait for a program, in bytes, before services are asked to wait: two packets of the largest size.
+pub const OUTBOX_BYTES: usize = 2 * MAX_SIZE as usize;
+
+/// The way of a service's packets to its program. They arrive in the order in which they were put here.
+#[derive(Debug)]
+pub struct Outbox<'a> {
+    bytes: &'a mut Vec<u8>,
+    code: Code,
+}
+
+impl<'a> Outbox<'a> {
+    /// Appends the packets of the service with this code to `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a mut Vec<u8>, code: u16) -> Self {
+        Self { bytes, code: Code::Service(code) }
+    }
+
+    /// Whether the program has taken enough of what it was sent that there is reason to send it more. A packet is taken in any case.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.bytes.len() < OUTBOX_BYTES
+    }
+
+    /// Sends the reply to the program's outstanding call number `index`, counted from the oldest.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`].
+    pub fn reply(&mut self, index: u8, content: &[u8]) -> Result<(), EncodeError> {
+        encode::packet(self.bytes, self.code, Domain::Call, index, content)
+    }
+
+    /// Sends a notification.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`].
+    pub fn info(&mut self, content: &[u8]) -> Result<(), EncodeError> {
+        encode::packet(self.bytes, self.code, Domain::Info, 0, content)
+    }
+
+    /// Sends entries of a flow packet.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`].
+    pub fn flows(&mut self, flows: &[Flow]) -> Result<(), EncodeError> {
+        encode::flows(self.bytes, self.code, flows)
+    }
+
+    /// Sends what a stream carries.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`].
+    pub fn data(&mut self, data: Data<'_>) -> Result<(), EncodeError> {
+        encode::data(self.bytes, self.code, data)
+    }
+
+    /// Sends a packet that somebody else has made: the code, which it need not have right, is replaced.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`].
+    pub fn packet(&mut self, domain: Domain, index: u8, content: &[u8]) -> Result<(), EncodeError> {
+        encode::packet(self.bytes, self.code, domain, index, content)
+    }
+
+    /// Sends what `fill` writes to the beginning of the buffer of `len` bytes that it gets, as data of stream `id`. It returns how much that
+    /// was; or `None`, and then nothing is sent. So a source of bytes can be read straight into the packet.
+    ///
+    /// # Errors
+    /// [`EncodeError::Size`] if `len` is too large for a packet.
+    ///
+    /// # Panics
+    /// When `fill` returns more than `len`.
+    pub fn data_with(
+        &mut self,
+        id: i32,
+        note: i32,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Result<Option<usize>, EncodeError> {
+        encode::data_with(self.bytes, self.code, id, note, len, fill)
+    }
+}

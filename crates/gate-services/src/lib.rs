@@ -1,0 +1,2 @@
+//! The built-in services.
+#![forbid(unsafe_code)]
