@@ -14,5 +14,7 @@ pub const MAX_PACKET_SIZE: u32 = 65_536;
 
 /// How many random bytes `random_get` gives a program that imports `gate.*` from one start to the next stop.
 ///
-/// Part of the ABI: enough to seed a generator or a hash table. A program that needs more asks the `random` service.
-pub const RANDOM_BUDGET_BYTES: u32 = 16;
+/// Part of the ABI: enough to seed a generator and a few hash tables. The runtime of Go takes 32 at once before anything else
+/// happens, so that with less no program in Go could start; Rust's hash tables take 16. A program that needs more asks the
+/// `random` service.
+pub const RANDOM_BUDGET_BYTES: u32 = 64;

@@ -215,7 +215,7 @@ fn which_functions_can_be_interrupted() {
 #[test]
 fn a_resumed_program_is_told_and_has_new_randomness() {
     let mut p = Program::with(RESOLUTION, 0);
-    let random = |p: &mut Program| p.wasi(WasiFunction::RandomGet, &[RESULTS, 16]);
+    let random = |p: &mut Program| p.wasi(WasiFunction::RandomGet, &[RESULTS, 64]);
     p.exchange(0, 1, 0);
     assert_eq!(p.u64_at(0x18), 1);
     assert_eq!(random(&mut p), errno(Errno::Success));
