@@ -27,6 +27,7 @@ pub mod discovery;
 pub mod encode;
 mod packet;
 mod parser;
+pub mod stream;
 mod violation;
 
 pub use packet::{Code, Data, Domain, Flow, FlowMeaning, Packet};

@@ -197,6 +197,18 @@ pub enum FlowMeaning {
     Note(i32),
 }
 
+impl FlowMeaning {
+    /// The value that has this meaning.
+    #[must_use]
+    pub fn value(self) -> i32 {
+        match self {
+            FlowMeaning::Credit(credit) => i32::try_from(credit).unwrap_or(i32::MAX),
+            FlowMeaning::End => 0,
+            FlowMeaning::Note(value) => value,
+        }
+    }
+}
+
 impl Flow {
     /// What the value means.
     #[must_use]
