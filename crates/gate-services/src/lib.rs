@@ -1,2 +1,5 @@
 //! The built-in services.
 #![forbid(unsafe_code)]
+
+pub mod kv;
+pub mod log;
