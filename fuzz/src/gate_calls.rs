@@ -172,7 +172,7 @@ fn regions(call: &Call, memory: &[u8]) -> Vec<Region> {
         regions
     };
     let mut regions = match call.function {
-        Function::GateIo => vectors(0, 1),
+        Function::GateIo | Function::GateIoNoFlags => vectors(0, 1),
         Function::Wasi(WasiFunction::FdRead) => vectors(1, 2),
         _ => Vec::new(),
     };
@@ -180,6 +180,7 @@ fn regions(call: &Call, memory: &[u8]) -> Vec<Region> {
     let more: &[(usize, u64)] = match call.function {
         Function::GateFd => &[],
         Function::GateIo => &[(2, 4), (5, 4), (7, 8)],
+        Function::GateIoNoFlags => &[(2, 4), (5, 4)],
         Function::Wasi(function) => match function {
             F::ArgsSizesGet | F::EnvironSizesGet => &[(0, 4), (1, 4)],
             F::EnvironGet => &[(0, 12), (1, 72)],

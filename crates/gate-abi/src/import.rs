@@ -7,6 +7,8 @@
 //! | `wasi_unstable` | the same | the same, only beside an import from `gate` |
 //! | `env` | `__gate_X`, `__wasi_X` | `gate.X`, `wasi_snapshot_preview1.X` |
 //!
+//! `io_N` is there in two types: with and without its last parameter, which came later ([`Function::typed`]).
+//!
 //! A module that imports anything from `gate` has [`Personality::Gate`]; every other module has [`Personality::Wasi`].
 
 use std::fmt;
@@ -177,6 +179,8 @@ pub enum Function {
     GateFd,
     /// `gate.io_N`: send and receive parts of packets.
     GateIo,
+    /// `gate.io_N` as the client library `gain` 0.5 and other older ones import it: without the pointer to flags.
+    GateIoNoFlags,
     /// A function of WASI preview 1.
     Wasi(WasiFunction),
 }
@@ -184,7 +188,9 @@ pub enum Function {
 impl Function {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Function> {
-        [Self::GateFd, Self::GateIo].into_iter().chain(WasiFunction::ALL.iter().copied().map(Self::Wasi))
+        [Self::GateFd, Self::GateIo, Self::GateIoNoFlags]
+            .into_iter()
+            .chain(WasiFunction::ALL.iter().copied().map(Self::Wasi))
     }
 
     /// Its type.
@@ -205,8 +211,37 @@ impl Function {
                 ],
                 result: None,
             },
+            Self::GateIoNoFlags => Signature {
+                params: &[
+                    val_type!(i),
+                    val_type!(i),
+                    val_type!(i),
+                    val_type!(i),
+                    val_type!(i),
+                    val_type!(i),
+                    val_type!(I),
+                ],
+                result: None,
+            },
             Self::Wasi(function) => function.signature(),
         }
+    }
+
+    /// Which function an import is that was resolved to this one by its name ([`resolve`]), and that has these types; `None` if
+    /// no function of that name has them. `None` among the types stands for any type that [`ValType`] lacks.
+    pub fn typed(
+        self,
+        params: impl IntoIterator<Item = Option<ValType>> + Clone,
+        results: impl IntoIterator<Item = Option<ValType>> + Clone,
+    ) -> Option<Function> {
+        let older = match self {
+            Self::GateIo => Some(Self::GateIoNoFlags),
+            Self::GateFd | Self::GateIoNoFlags | Self::Wasi(_) => None,
+        };
+        [Some(self), older]
+            .into_iter()
+            .flatten()
+            .find(|function| function.signature().matches(params.clone(), results.clone()))
     }
 
     /// Whether a call of it may wait for somebody else, so that a program has to be able to stop in it.
@@ -218,7 +253,7 @@ impl Function {
     pub const fn may_block(self) -> bool {
         match self {
             // Waits for packets if it is told to.
-            Self::GateIo => true,
+            Self::GateIo | Self::GateIoNoFlags => true,
             Self::Wasi(function) => {
                 matches!(function, WasiFunction::FdRead | WasiFunction::FdWrite | WasiFunction::PollOneoff)
             }
@@ -231,7 +266,7 @@ impl Function {
     pub const fn name(self) -> &'static str {
         match self {
             Self::GateFd => "fd",
-            Self::GateIo => "io",
+            Self::GateIo | Self::GateIoNoFlags => "io",
             Self::Wasi(function) => function.name(),
         }
     }
@@ -315,7 +350,7 @@ fn quoted(name: &str) -> String {
 
 /// Resolves one import of a module with the given personality.
 ///
-/// The type of the import is the caller's to compare with [`Function::signature`].
+/// The type of the import is the caller's to check with [`Function::typed`].
 ///
 /// # Errors
 /// [`UnknownImport`] when the names mean nothing, or nothing to that personality.

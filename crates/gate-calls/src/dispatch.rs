@@ -67,7 +67,8 @@ impl Calls {
     ) -> Result<Option<u32>, Stop> {
         match function {
             Function::GateFd => Ok(Some(self.fd())),
-            Function::GateIo => {
+            Function::GateIo | Function::GateIoNoFlags => {
+                let flags = if function == Function::GateIo { args.int(7) } else { 0 };
                 let args = IoArgs {
                     receive: args.int(0),
                     receive_count: args.int(1).cast_signed(),
@@ -76,7 +77,7 @@ impl Calls {
                     send_count: args.int(4).cast_signed(),
                     sent: args.int(5),
                     timeout: args.long(6).cast_signed(),
-                    flags: args.int(7),
+                    flags,
                 };
                 self.io(memory, host, args, begun)?;
                 Ok(None)

@@ -133,18 +133,18 @@ impl Program {
         let memories = Regions::waiting();
         let engine = config::engine(settings, Arc::clone(&memories))?;
         let module = deserialize(&engine, file)?;
-        let (personality, functions) =
+        let (personality, mut functions) =
             import::resolve_all(module.imports().map(|i| (i.module(), i.name())).collect::<Vec<_>>())?;
-        for (import, function) in module.imports().zip(&functions) {
-            let fits = match import.ty() {
+        for (import, function) in module.imports().zip(&mut functions) {
+            let typed = match import.ty() {
                 ExternType::Func(ty) => {
-                    function.signature().matches(ty.params().map(import_type), ty.results().map(import_type))
+                    let (params, results): (Vec<_>, Vec<_>) =
+                        (ty.params().map(import_type).collect(), ty.results().map(import_type).collect());
+                    function.typed(params, results)
                 }
-                _ => false,
+                _ => None,
             };
-            if !fits {
-                return Err(LoadError::ImportType { field: import.name().to_owned() });
-            }
+            *function = typed.ok_or_else(|| LoadError::ImportType { field: import.name().to_owned() })?;
         }
         let all = usize::try_from(module.resources_required().num_memories).unwrap_or(usize::MAX);
         let count = all.saturating_sub(usize::from(artifact.added.is_some()));

@@ -180,7 +180,7 @@ impl gate_engine::Calls for ProgramCalls {
                 .call(function, memory, &mut self.host, arguments)
                 .map(|errno| Some(u32::from(errno.number()))),
             // Loading refused every other combination.
-            (Kind::Wasi(_), Function::GateFd | Function::GateIo) => {
+            (Kind::Wasi(_), Function::GateFd | Function::GateIo | Function::GateIoNoFlags) => {
                 Err(Stop::Trap(gate_abi::trap::Trap::InternalError))
             }
         }

@@ -1,6 +1,6 @@
 //! Tests of import resolution.
 
-use super::{Function, Personality, Reason, ValType, WasiFunction, resolve, resolve_all};
+use super::{Function, Personality, Reason, Signature, ValType, WasiFunction, resolve, resolve_all};
 
 #[track_caller]
 fn check(personality: Personality, module: &str, field: &str, expect: Result<Function, Reason>) {
@@ -77,6 +77,7 @@ fn signatures() {
     let texts = [
         (Function::GateFd, "() -> i32"),
         (Function::GateIo, "(i32, i32, i32, i32, i32, i32, i64, i32)"),
+        (Function::GateIoNoFlags, "(i32, i32, i32, i32, i32, i32, i64)"),
         (Function::Wasi(WasiFunction::ProcExit), "(i32)"),
         (Function::Wasi(WasiFunction::SchedYield), "() -> i32"),
         (Function::Wasi(WasiFunction::SockAccept), "(i32, i32, i32) -> i32"),
@@ -87,7 +88,10 @@ fn signatures() {
         assert_eq!(function.signature().to_string(), text);
     }
     for function in Function::all() {
-        let nothing = matches!(function, Function::GateIo | Function::Wasi(WasiFunction::ProcExit));
+        let nothing = matches!(
+            function,
+            Function::GateIo | Function::GateIoNoFlags | Function::Wasi(WasiFunction::ProcExit)
+        );
         assert_eq!(function.signature().result.is_none(), nothing, "{function:?}");
     }
 }
@@ -104,6 +108,23 @@ fn a_signature_matches_only_itself() {
     assert!(!signature.matches([int, int], []));
     assert!(!signature.matches([int, int], [int, int]));
     assert!(!signature.matches([int, int], [None]));
+}
+
+#[test]
+fn io_has_two_types_and_every_other_function_one() {
+    for function in Function::all() {
+        let Signature { params, result } = function.signature();
+        let params: Vec<_> = params.iter().copied().map(Some).collect();
+        assert_eq!(function.typed(params.clone(), result.map(Some)), Some(function));
+        assert_eq!(function.typed(params.clone(), [None]), None, "{function:?}");
+        let shorter = params[..params.len().saturating_sub(1)].to_vec();
+        let expected = match function {
+            Function::GateIo => Some(Function::GateIoNoFlags),
+            _ if params.is_empty() => Some(function),
+            _ => None,
+        };
+        assert_eq!(function.typed(shorter, result.map(Some)), expected, "{function:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gate_abi::host::{Interest, Stop, Stream};
+use gate_abi::import::Function;
 use gate_abi::trap::Trap;
 
 use crate::Calls;
@@ -206,4 +207,19 @@ fn wild_pointers_end_the_run() {
         assert_eq!(program.io([32, receive, 0, 32, send, 0, 0, 0]), wild);
         assert_eq!(program.host.output, b"");
     }
+}
+
+#[test]
+fn without_the_parameter_for_flags_they_are_not_stored_and_not_cleared() {
+    let mut program = program();
+    program.host.input.extend([b"012".to_vec()]);
+    let args = [32, 3, RECEIVED, 64, 3, SENT, FOREVER];
+    let result =
+        program.calls.dispatch(Function::GateIoNoFlags, &args, &mut program.memory, &mut program.host);
+    assert_eq!(result, Ok(None));
+    assert_eq!((program.u32_at(8), program.u32_at(12)), (3, 8));
+    assert_eq!(program.host.output, b"sended!!");
+    // The next call that asks is told that the program was started.
+    program.io([0, 0, 0, 0, 0, 0, 0, FLAGS]).unwrap();
+    assert_eq!(program.u32_at(16), 1);
 }

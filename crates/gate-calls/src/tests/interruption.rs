@@ -201,7 +201,7 @@ fn which_functions_can_be_interrupted() {
             // A list of one buffer, or of one subscription: to a clock, which has come.
             let args: [u64; 9] = match function {
                 Function::Wasi(WasiFunction::PollOneoff) => [SUBS, EVENTS, 1, RESULTS, 0, 0, 0, 0, 0],
-                Function::GateIo => [RECEIVE, 1, RESULTS, 0, 0, 0, FOREVER, 0, 0],
+                Function::GateIo | Function::GateIoNoFlags => [RECEIVE, 1, RESULTS, 0, 0, 0, FOREVER, 0, 0],
                 _ => [fd, RECEIVE, 1, RESULTS, 0, 0, 0, 0, 0],
             };
             let args = &args[..function.signature().params.len()];

@@ -58,11 +58,10 @@ fn resolve_one(personality: Personality, import: &Import) -> Result<Function, Im
         });
     };
     let function = import::resolve(personality, &import.module, &import.field)?;
-    let expected = function.signature();
-    if !expected.matches(ty.params.iter().map(abi_type), ty.results.iter().map(abi_type)) {
-        return Err(ImportError::Type { name: function.name(), found: ty.clone(), expected });
-    }
-    Ok(function)
+    function.typed(ty.params.iter().map(abi_type), ty.results.iter().map(abi_type)).ok_or_else(|| {
+        let (name, found) = (function.name(), ty.clone());
+        ImportError::Type { name, found, expected: function.signature() }
+    })
 }
 
 const fn abi_type(ty: &ValueType) -> Option<ValType> {
@@ -96,7 +95,7 @@ fn memory(outline: &Outline, personality: Personality) -> Option<u32> {
 const fn uses_memory(function: Function) -> bool {
     match function {
         Function::GateFd => false,
-        Function::GateIo => true,
+        Function::GateIo | Function::GateIoNoFlags => true,
         Function::Wasi(function) => !matches!(
             function,
             WasiFunction::FdAdvise

@@ -33,6 +33,8 @@ const fn imported_library(function: Function) -> Option<u32> {
     let function = match function {
         Function::GateFd => return Some(1),
         Function::GateIo => return Some(12),
+        // The library knows only the newer type.
+        Function::GateIoNoFlags => return None,
         Function::Wasi(function) => function,
     };
     Some(match function {
