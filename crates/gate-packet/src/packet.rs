@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::discovery::STATES_HEADER_SIZE;
 use crate::violation::Violation;
-use crate::{DATA_HEADER_SIZE, HEADER_SIZE, MAX_SIZE};
+use crate::{DATA_HEADER_SIZE, HEADER_SIZE, MAX_SIZE, padded};
 
 /// Whom a packet is for, or from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +120,20 @@ impl<'a> Packet<'a> {
     pub(crate) fn new(header: Header, content: &'a [u8]) -> Packet<'a> {
         debug_assert_eq!(header.size, HEADER_SIZE + content.len());
         Packet { header, content }
+    }
+
+    /// The packet at the front of `bytes`, and what follows its padding; `None` as long as not all of both is there.
+    ///
+    /// For bytes that lie in one place. [`Parser`](crate::Parser) is for bytes that arrive in pieces.
+    ///
+    /// # Errors
+    /// The [`Violation`] that its header is, as soon as the header is there.
+    pub fn split_first(bytes: &'a [u8]) -> Result<Option<(Packet<'a>, &'a [u8])>, Violation> {
+        let Some(first) = bytes.first_chunk() else { return Ok(None) };
+        let header = Header::decode(*first)?;
+        let Some((packet, rest)) = bytes.split_at_checked(padded(header.size)) else { return Ok(None) };
+        let content = packet.get(HEADER_SIZE..header.size).unwrap_or_default();
+        Ok(Some((Packet::new(header, content), rest)))
     }
 
     /// Whom it is for, or from.

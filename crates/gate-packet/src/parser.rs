@@ -48,7 +48,7 @@ impl Parser {
             return Err(violation);
         }
         match self.step(input) {
-            Ok(Step::Borrowed(header, content)) => Ok(Some(Packet::new(header, content))),
+            Ok(Step::Borrowed(packet)) => Ok(Some(packet)),
             Ok(Step::Buffered(header)) => {
                 self.returned = true;
                 let content = self.buffer.get(HEADER_SIZE..header.size).unwrap_or_default();
@@ -75,13 +75,10 @@ impl Parser {
             self.returned = false;
         }
         if self.buffer.is_empty()
-            && let Some(bytes) = input.first_chunk()
+            && let Some((packet, rest)) = Packet::split_first(input)?
         {
-            let header = Header::decode(*bytes)?;
-            if let Some((packet, rest)) = input.split_at_checked(padded(header.size)) {
-                *input = rest;
-                return Ok(Step::Borrowed(header, packet.get(HEADER_SIZE..header.size).unwrap_or_default()));
-            }
+            *input = rest;
+            return Ok(Step::Borrowed(packet));
         }
         if !self.fill(HEADER_SIZE, input) {
             return Ok(Step::More);
@@ -103,8 +100,8 @@ impl Parser {
 
 /// What the front of the input turned out to be.
 enum Step<'i> {
-    /// A packet, with its content.
-    Borrowed(Header, &'i [u8]),
+    /// A packet.
+    Borrowed(Packet<'i>),
     /// The rest of the packet that is now in the buffer.
     Buffered(Header),
     /// Not enough.

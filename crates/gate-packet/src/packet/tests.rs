@@ -1,6 +1,6 @@
 //! Tests of headers and of the views of content.
 
-use crate::{Code, Data, Domain, Flow, FlowMeaning, Parser, Violation};
+use crate::{Code, Data, Domain, Flow, FlowMeaning, Packet, Parser, Violation};
 
 /// Parses a header followed by as many zeros as it asks for.
 #[track_caller]
@@ -12,6 +12,21 @@ fn check(header: [u8; 8], expect: Result<(Code, Domain, u8), Violation>) {
         .next(&mut &bytes[..])
         .map(|packet| packet.map(|packet| (packet.code(), packet.domain(), packet.index())).unwrap());
     assert_eq!(found, expect, "{header:02x?}");
+    let found = Packet::split_first(&bytes)
+        .map(|packet| packet.map(|(packet, _)| (packet.code(), packet.domain(), packet.index())).unwrap());
+    assert_eq!(found, expect, "{header:02x?} in one place");
+}
+
+#[test]
+fn a_packet_is_split_from_what_follows_its_padding() {
+    let bytes = [9, 0, 0, 0, 2, 0, 1, 0, 5, 9, 9, 9, 9, 9, 9, 9, 7, 0];
+    for len in 0..16 {
+        assert_eq!(Packet::split_first(&bytes[..len]), Ok(None));
+    }
+    let (packet, rest) = Packet::split_first(&bytes).unwrap().unwrap();
+    assert_eq!((packet.code(), packet.domain(), packet.content()), (Code::Service(2), Domain::Info, &[5][..]));
+    assert_eq!(rest, [7, 0]);
+    assert_eq!(Packet::split_first(&[7, 0, 0, 0, 0, 0, 0, 0]), Err(Violation::Size { found: 7 }));
 }
 
 #[test]
