@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use gate_packet::Packet;
+use gate_packet::encode::EncodeError;
 
 use crate::{Client, Outbox, Registry};
 
@@ -124,4 +125,11 @@ pub enum Failure {
     /// The service itself has failed. The program's owner is told no more than that.
     #[error("service failed")]
     Service(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<EncodeError> for Failure {
+    /// A service that sends what no packet can hold has failed.
+    fn from(error: EncodeError) -> Self {
+        Self::Service(Box::new(error))
+    }
 }
