@@ -38,9 +38,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // Control.
-    ("gate-runtime", &["gate-sandbox", "gate-wire"]),
+    ("gate-service", &[]),
+    ("gate-services", &["gate-service"]),
+    ("gate-grpc", &["gate-service"]),
+    ("gate-runtime", &["gate-sandbox", "gate-service", "gate-wire"]),
     // Programs.
-    ("gate-cli", &["gate-runtime", "gate-sandbox", "gate-store"]),
+    (
+        "gate-cli",
+        &["gate-grpc", "gate-runtime", "gate-sandbox", "gate-service", "gate-services", "gate-store"],
+    ),
+    // For programs, not of them.
+    ("gate-guest", &[]),
     // Support.
     ("gate-testkit", &[]),
     (
@@ -49,13 +57,15 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gate-calls",
             "gate-inspect",
             "gate-instrument",
+            "gate-service",
+            "gate-services",
             "gate-snapshot",
             "gate-store",
             "gate-wasi",
             "gate-wire",
         ],
     ),
-    ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-store"]),
+    ("gate-xtask", &["gate-runtime", "gate-sandbox", "gate-service", "gate-services", "gate-store"]),
 ];
 
 /// What every package but one may depend on.
@@ -69,7 +79,8 @@ const TESTKIT: &str = "gate-testkit";
 const BENCHES: &str = "gate-xtask";
 
 /// What holds secrets or starts sandboxes, and so must not parse or run what strangers wrote.
-const TRUSTED: &[&str] = &["gate-cli", "gate-runtime", "gate-sandbox", "gate-store"];
+const TRUSTED: &[&str] =
+    &["gate-cli", "gate-grpc", "gate-runtime", "gate-sandbox", "gate-service", "gate-services", "gate-store"];
 
 /// What parses or runs WebAssembly.
 const EXPOSED: &[&str] =
