@@ -18,10 +18,12 @@
 
 mod client;
 mod outbox;
+mod pump;
 mod registry;
 mod service;
 
 pub use client::{Client, Scope};
 pub use outbox::{OUTBOX_BYTES, Outbox};
+pub use pump::{Fault, Pump, RestoreError};
 pub use registry::{RegisterError, Registry};
 pub use service::{BoxFuture, Config, Created, Factory, Failure, Properties, Saved, Service};

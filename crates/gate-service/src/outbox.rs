@@ -10,6 +10,8 @@ pub const OUTBOX_BYTES: usize = 2 * MAX_SIZE as usize;
 #[derive(Debug)]
 pub struct Outbox<'a> {
     bytes: &'a mut Vec<u8>,
+    /// How many bytes at the front the program has taken already.
+    gone: usize,
     code: Code,
 }
 
@@ -17,13 +19,18 @@ impl<'a> Outbox<'a> {
     /// Appends the packets of the service with this code to `bytes`.
     #[must_use]
     pub fn new(bytes: &'a mut Vec<u8>, code: u16) -> Self {
-        Self { bytes, code: Code::Service(code) }
+        Self::behind(bytes, 0, code)
+    }
+
+    /// Likewise; the program has taken the first `gone` bytes already.
+    pub(crate) fn behind(bytes: &'a mut Vec<u8>, gone: usize, code: u16) -> Self {
+        Self { bytes, gone, code: Code::Service(code) }
     }
 
     /// Whether the program has taken enough of what it was sent that there is reason to send it more. A packet is taken in any case.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.bytes.len() < OUTBOX_BYTES
+        self.bytes.len() - self.gone < OUTBOX_BYTES
     }
 
     /// Sends the reply to the program's outstanding call number `index`, counted from the oldest.

@@ -92,7 +92,8 @@ pub trait Service: Send {
     fn handle(&mut self, packet: &Packet<'_>, out: &mut Outbox<'_>) -> Result<(), Failure>;
 
     /// Sends what it has got to send by itself, as long as [`Outbox::has_room`], and has `context` woken when there is more. A service
-    /// that stopped because there was no room left is called again without that.
+    /// that stopped because there was no room left is called again without that, and so is every one when it has been made with a
+    /// snapshot, has handled a packet, or was saved and goes on.
     ///
     /// # Errors
     /// [`Failure`], which ends the program.

@@ -24,7 +24,10 @@ fn a_packet_is_split_from_what_follows_its_padding() {
         assert_eq!(Packet::split_first(&bytes[..len]), Ok(None));
     }
     let (packet, rest) = Packet::split_first(&bytes).unwrap().unwrap();
-    assert_eq!((packet.code(), packet.domain(), packet.content()), (Code::Service(2), Domain::Info, &[5][..]));
+    assert_eq!(
+        (packet.code(), packet.domain(), packet.content()),
+        (Code::Service(2), Domain::Info, &[5][..])
+    );
     assert_eq!(rest, [7, 0]);
     assert_eq!(Packet::split_first(&[7, 0, 0, 0, 0, 0, 0, 0]), Err(Violation::Size { found: 7 }));
 }
