@@ -36,6 +36,11 @@ impl Scope {
         Self { invocation: granted.into_iter().collect(), program: Mutex::new(None) }
     }
 
+    /// The scope of a program with the same privileges that has not restricted itself.
+    pub(crate) fn unrestricted(&self) -> Self {
+        Self::new(self.invocation.iter().cloned())
+    }
+
     /// Takes everything from the program that is not among `privileges`, for good.
     pub fn restrict(&self, privileges: BTreeSet<String>) {
         let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);

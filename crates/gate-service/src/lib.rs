@@ -17,6 +17,9 @@
 #![forbid(unsafe_code)]
 
 mod client;
+pub mod conformance;
+#[cfg(test)]
+mod models;
 mod outbox;
 mod pump;
 mod registry;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::{Fault, Pump};
-use crate::{Client, Scope};
+use crate::{Client, Scope, models};
 
 mod examples;
-mod models;
 mod violations;
 
 /// A program that belongs to nobody.

@@ -2,9 +2,9 @@
 
 use std::future::poll_fn;
 
-use super::models::registry;
 use super::{answer, client, hex, now, pump};
 use crate::Pump;
+use crate::models::registry;
 
 #[test]
 fn discovery_calls_and_streams() {

@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use gate_packet::buffers::{Buffers, ServiceBuffer};
 use gate_packet::{Domain, Violation, discovery};
 
-use super::models::registry;
 use super::{answer, client, exchange, hex, now, pump};
+use crate::models::registry;
 use crate::{Failure, Fault, Pump, RestoreError};
 
 /// A program that has discovered `origin` (0), `test` (1, which there is not), `echo` (2) and `fail` (3) sends `sent`, which

@@ -35,12 +35,17 @@ const ALL: [Kind; 9] = [
 ];
 
 /// All of them.
-pub(super) fn registry() -> Arc<Registry> {
+pub(crate) fn registry() -> Arc<Registry> {
     let mut registry = Registry::new();
     for kind in ALL {
         registry.register(Arc::new(kind)).unwrap();
     }
     Arc::new(registry)
+}
+
+/// The one with this name.
+pub(crate) fn factory(name: &str) -> Arc<dyn Factory> {
+    Arc::clone(registry().find(name.as_bytes()).unwrap())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +89,17 @@ impl Factory for Kind {
                 Kind::Origin => Box::new(Origin),
                 Kind::Identity => Box::new(Identity),
                 Kind::Swap => Box::new(Calls { queue: split(&snapshot)?, wait: None }),
-                Kind::Slow => Box::new(Calls { queue: split(&snapshot)?, wait: Some(SLOW_ROUNDS) }),
+                Kind::Slow => {
+                    let queue = split(&snapshot)?;
+                    if queue.len() > SLOW_CALLS {
+                        return Err(Failure::Snapshot("too many calls".into()));
+                    }
+                    Box::new(Calls { queue, wait: Some(SLOW_ROUNDS) })
+                }
                 Kind::Stream => {
-                    Box::new(Streams { streams: split(&snapshot)?.iter().map(Loop::load).collect() })
+                    let streams =
+                        split(&snapshot)?.iter().map(|piece| Loop::load(piece)).collect::<Result<_, _>>()?;
+                    Box::new(Streams { streams })
                 }
                 Kind::Flood => Box::new(Flood { is_on: !snapshot.is_empty() }),
                 Kind::Fail if !snapshot.is_empty() => return Err(Failure::Snapshot("as it must".into())),
@@ -231,7 +244,9 @@ impl Service for Calls {
             Some(wait) if !self.queue.is_empty() => {
                 if *wait > 0 {
                     *wait -= 1;
-                } else if let Some(call) = self.queue.pop_front() {
+                } else if out.has_room()
+                    && let Some(call) = self.queue.pop_front()
+                {
                     out.reply(0, &call)?;
                     *wait = SLOW_ROUNDS;
                 }
@@ -264,16 +279,21 @@ struct Loop {
 }
 
 impl Loop {
-    fn load(piece: &Vec<u8>) -> Self {
-        let (&[t0, t1, t2, t3, f0, f1, f2, f3, flags], bytes) = piece.split_first_chunk().unwrap();
+    fn load(piece: &[u8]) -> Result<Self, Failure> {
+        let damaged = || Failure::Snapshot("a stream makes no sense".into());
+        let (&[t0, t1, t2, t3, f0, f1, f2, f3, flags], bytes) =
+            piece.split_first_chunk().ok_or_else(damaged)?;
         let flag = |bit: u8| flags & (1 << bit) != 0;
         let to_program = ToProgram::restore(u32::from_le_bytes([t0, t1, t2, t3]), flag(0), flag(1));
         let from_program = FromProgram::restore(u32::from_le_bytes([f0, f1, f2, f3]), flag(2), flag(3));
-        Self {
-            to_program: to_program.unwrap(),
-            from_program: from_program.unwrap(),
-            bytes: bytes.iter().copied().collect(),
+        let (Ok(to_program), Ok(from_program)) = (to_program, from_program) else { return Err(damaged()) };
+        if bytes.len() + from_program.credit() as usize > STREAM_CREDIT as usize
+            || flags > 0b1111
+            || !to_program.is_data_open() && !bytes.is_empty()
+        {
+            return Err(damaged());
         }
+        Ok(Self { to_program, from_program, bytes: bytes.iter().copied().collect() })
     }
 
     fn save(&self) -> Vec<u8> {
