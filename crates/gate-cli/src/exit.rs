@@ -1,6 +1,6 @@
 //! Exit statuses: the one mapping from what happened to a number.
 
-use gate_runtime::{Limit, Outcome, Report, Value, Verdict};
+use gate_runtime::{Failure, Limit, Outcome, Value, Verdict};
 
 /// Used in a way that makes no sense, as clap has it.
 pub(crate) const USAGE: u8 = 2;
@@ -32,8 +32,8 @@ pub(crate) fn signal(number: i32) -> u8 {
 
 /// The status for a program that was run. `signal_number` is what this process got if it was cancelled; `invoked` says that
 /// the function's results were asked for, not its success.
-pub(crate) fn status(report: &Report, signal_number: Option<i32>, invoked: bool) -> u8 {
-    match &report.verdict {
+pub(crate) fn status(verdict: &Verdict, signal_number: Option<i32>, invoked: bool) -> u8 {
+    match verdict {
         Verdict::Ended { outcome, .. } => match outcome {
             // A whole program that returns a number tells success from failure by it.
             Outcome::Returned(values) => match values.as_slice() {
@@ -51,6 +51,10 @@ pub(crate) fn status(report: &Report, signal_number: Option<i32>, invoked: bool)
         Verdict::Limit(Limit::WallTime) => WALL_TIME,
         Verdict::Limit(Limit::Suspension) => KILLED,
         Verdict::Violation(_) => TRAP,
+        Verdict::Service { failure, .. } => match failure {
+            Failure::Program(_) | Failure::Snapshot(_) => TRAP,
+            Failure::Service(_) => HOST,
+        },
         Verdict::Crashed(crash) if crash.is_forbidden_call() => FORBIDDEN,
         Verdict::Crashed(_) => KILLED,
         Verdict::Failed { .. } => HOST,

@@ -215,6 +215,7 @@ impl State {
             Verdict::Limit(Limit::WallTime) => killed("WALL_TIME"),
             Verdict::Limit(Limit::Suspension) => killed("SUSPENSION"),
             Verdict::Violation(_) => killed("ABI_VIOLATION"),
+            Verdict::Service { .. } => killed("INTERNAL"),
             Verdict::Crashed(crash) if crash.is_forbidden_call() => killed("FORBIDDEN_SYSTEM_CALL"),
             Verdict::Crashed(crash) if crash.is_out_of_memory() => killed("OUT_OF_MEMORY"),
             Verdict::Crashed(_) => killed("SIGNAL"),

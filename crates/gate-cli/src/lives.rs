@@ -11,6 +11,7 @@
 //! ```
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
@@ -172,12 +173,12 @@ impl Lives<'_> {
             if quit || self.is_time() {
                 return Ok(report);
             }
-            let mut stopped = match self.stopped(report) {
+            let stopped = match self.stopped(report) {
                 Ok(stopped) => stopped,
                 Err(report) => return Ok(*report),
             };
             if self.workshop.options.suspend_every.is_some() {
-                suspended = Some(self.through_snapshot(&mut stopped)?);
+                suspended = Some(self.through_snapshot(stopped)?);
             } else {
                 if let Some(better) = self.better.take().and_then(Better::finished) {
                     self.launch.tier = Tier::Cranelift;
@@ -266,26 +267,30 @@ impl Lives<'_> {
         let nothing = self.workshop.stdin()?;
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let stdin: BorrowedFd<'_> = nothing.as_ref().map_or_else(|| stdin.as_fd(), AsFd::as_fd);
+        let host = Rc::clone(&self.workshop.host);
         let given = Given {
             artifact: artifact.file.as_fd(),
             streams: [stdin, stdout.as_fd(), stderr.as_fd()],
             image: self.image.map(|image| image.file.as_fd()),
             wall_time: left(options.wall_time),
             suspend_after: left(options.suspend_after),
+            services: &host.services,
         };
         self.workshop.run(launch, &given, continued)
     }
 
     /// Writes a program down, and makes another one of what was written.
-    fn through_snapshot(&mut self, stopped: &mut Suspended) -> Result<Suspended, Failure> {
+    fn through_snapshot(&mut self, mut stopped: Box<Suspended>) -> Result<Suspended, Failure> {
         let format = Format::from(self.workshop.options.format);
         let workshop = &mut self.workshop;
-        let snapshot = match workshop.snapshot(stopped, &self.module, format)? {
+        let snapshot = match workshop.snapshot(&mut stopped, &self.module, format)? {
             Ok(snapshot) => snapshot,
             Err(undone) => {
                 return Err(workshop.doing("writing the snapshot").failure(undone, workshop.signals));
             }
         };
+        // Only one of them can have what services keep in this process.
+        drop(stopped);
         match workshop.restore(snapshot.file.as_fd())? {
             Ok((module, suspended)) => {
                 self.module = module;

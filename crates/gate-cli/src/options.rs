@@ -187,6 +187,35 @@ pub(crate) struct RunOptions {
     #[arg(long, value_enum, default_value_t = SnapshotFormat::Native, help_heading = "Suspension")]
     pub(crate) format: SnapshotFormat,
 
+    /// Configure a service that the program can discover
+    ///
+    /// origin, catalog, identity, random, scope and log are always there. Standard input and output are the program's first
+    /// connection that it accepts from origin. Keys, and what they do:
+    ///
+    ///   random.bitsperminute=N   how much random gives (default: 7680)
+    ///   origin.maxconns=N        most connections at once (3)
+    ///   origin.bufsize=N         bytes that may wait for standard output, a power of two (32768)
+    ///   localhost.addr=URL       make gate.computer/localhost speak to this HTTP server:
+    ///                            http://HOST[:PORT], https://HOST[:PORT] or unix:///PATH
+    ///   shell.enabled=true       let the program run commands of this host as the user that runs gate
+    ///   kv.file=FILE             make kv keep keys and values in this file
+    ///   http.allow=HOST          let http make requests to this host, or to all below it (*.example.com)
+    ///   http.private=true        also if its address is one of a private network
+    ///   log.rate=N               lines that log takes in a second, after a burst (100)
+    #[arg(long, value_name = "KEY=VALUE", verbatim_doc_comment, help_heading = "Services")]
+    pub(crate) service: Vec<String>,
+
+    /// Let the program discover the services of a gRPC server: unix:/PATH, HOST:PORT or dns:///HOST:PORT, and options behind it,
+    /// separated by spaces
+    ///
+    /// The options: insecure (without TLS), optional (go on if it cannot be reached), ca=FILE (the certificates to trust).
+    #[arg(long, value_name = "TARGET", help_heading = "Services")]
+    pub(crate) grpc: Vec<String>,
+
+    /// Likewise of a command, which speaks gRPC on descriptor 3; its parts are separated by spaces
+    #[arg(long, value_name = "COMMAND", help_heading = "Services")]
+    pub(crate) grpc_command: Vec<String>,
+
     /// Write a machine-readable verdict to standard error: one line of JSON
     #[arg(long, help_heading = "Reports")]
     pub(crate) json: bool,

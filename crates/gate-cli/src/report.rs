@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use gate_runtime::{Frame, Limit, Outcome, RefusalKind, Report, Value, Verdict};
+use gate_runtime::{Failure, Frame, Limit, Outcome, RefusalKind, Report, Value, Verdict};
 
 use crate::options::RunOptions;
 use crate::text::{bytes, escaped, escaped_lines};
 
 /// One sentence about a run that did not end by the program's own will; `None` if it did.
-pub(crate) fn sentence(report: &Report, options: &RunOptions) -> Option<String> {
-    Some(match &report.verdict {
+pub(crate) fn sentence(verdict: &Verdict, options: &RunOptions) -> Option<String> {
+    Some(match verdict {
         Verdict::Ended { outcome, .. } => match outcome {
             Outcome::Returned(_) | Outcome::Exited(_) => return None,
             Outcome::Trapped { trap, detail, .. } => match detail {
@@ -40,10 +40,29 @@ pub(crate) fn sentence(report: &Report, options: &RunOptions) -> Option<String> 
             options.wall_time.map_or_else(String::new, |time| humantime::format_duration(time).to_string())
         ),
         Verdict::Violation(violation) => format!("the program broke the packet protocol: {violation}"),
+        Verdict::Service { name, failure } => service(name, failure),
         Verdict::Crashed(crash) => format!("the program's process was {crash}"),
         Verdict::Failed { message } => format!("cannot run the program: {}", escaped(message)),
         Verdict::Cancelled => "interrupted".to_owned(),
     })
+}
+
+/// Why a service could not go on.
+fn service(name: &str, failure: &Failure) -> String {
+    let name = escaped(name);
+    match failure {
+        Failure::Program(message) => {
+            format!("the program broke the protocol of service {name}: {}", escaped(message))
+        }
+        Failure::Snapshot(message) => {
+            format!("the snapshot was refused: of service {name}: {}", escaped(message))
+        }
+        Failure::Service(source) => {
+            let causes = std::iter::successors(source.source(), |cause| cause.source());
+            let chain = causes.fold(source.to_string(), |chain, cause| format!("{chain}: {cause}"));
+            format!("service {name} failed: {}", escaped(&chain))
+        }
+    }
 }
 
 /// Why a module does not run.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -18,6 +19,7 @@ use crate::json::Document;
 use crate::lives::{self, Ended};
 use crate::module::{self, Module, Unreadable};
 use crate::options::RunOptions;
+use crate::services::Host;
 use crate::signals::Signals;
 use crate::workshop::{Workshop, compile_threads};
 use crate::{exit, report, runtime, text};
@@ -73,9 +75,9 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
     let (status, message, backtrace, document) = match result {
         Ok((Ended { report, snapshot, continued }, signals)) => {
             let invoked = options.invoke.is_some() || continued;
-            let status = exit::status(&report, signals.caught(), invoked);
+            let status = exit::status(&report.verdict, signals.caught(), invoked);
             let (status, message) = match print_results(&report, invoked) {
-                Ok(()) => (status, report::sentence(&report, options)),
+                Ok(()) => (status, report::sentence(&report.verdict, options)),
                 Err(error) => (exit::HOST, Some(format!("cannot write the results: {error}"))),
             };
             let message = match &snapshot {
@@ -146,7 +148,8 @@ pub(crate) fn prepare<'a>(
         show_layers(&readiness);
     }
     let launch = launch(options, image.as_ref())?;
-    let workshop = Workshop { options, signals, container, readiness, timings };
+    let host = Host::new(options)?;
+    let workshop = Workshop { options, signals, container, host: Rc::new(host), readiness, timings };
     Ok(Prepared { workshop, file: module, launch, image })
 }
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
 use gate_runtime::{
     Compiled, Container, ContainerError, Continued, Format, Frame, Given, JobLimits, Launch, Readiness,
-    RefusalKind, Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Watch,
+    RefusalKind, Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Verdict, Watch,
 };
 use gate_store::{Cache, Key, Lookup, Miss};
 
@@ -16,15 +17,17 @@ use crate::failure::{Doing, Failure, lost};
 use crate::module::{self, Module};
 use crate::options::RunOptions;
 use crate::progress::{self, Progress};
+use crate::services::Host;
 use crate::session::Timings;
 use crate::signals::Signals;
-use crate::text;
+use crate::{exit, report, text};
 
 /// Everything that is needed again and again.
 pub(crate) struct Workshop<'a> {
     pub(crate) options: &'a RunOptions,
     pub(crate) signals: &'a Signals,
     pub(crate) container: Container,
+    pub(crate) host: Rc<Host>,
     pub(crate) readiness: Readiness,
     pub(crate) timings: &'a mut Timings,
 }
@@ -167,8 +170,18 @@ impl Workshop<'_> {
         format: Format,
     ) -> Result<Result<Sealed, Undone>, Failure> {
         let limits = compile_limits(self.options);
+        let buffers = self.host.wait(suspended.buffers());
+        let buffers = buffers.map_err(|fault| {
+            let verdict = Verdict::from(fault);
+            let message = report::sentence(&verdict, self.options).unwrap_or_default();
+            Failure::failed(
+                exit::status(&verdict, None, false),
+                format!("cannot write the snapshot: {message}"),
+            )
+        })?;
         self.with_progress("writing the snapshot", |container, watch| {
-            suspended.snapshot(container, module.file.as_fd(), format, &limits, watch)
+            let module = module.file.as_fd();
+            suspended.snapshot(container, module, buffers.as_ref(), format, &limits, watch)
         })
     }
 
@@ -179,8 +192,9 @@ impl Workshop<'_> {
     ) -> Result<Result<(Module, Suspended), Undone>, Failure> {
         let limits = compile_limits(self.options);
         let memory = self.options.memory;
+        let host = Rc::clone(&self.host);
         let restoration = self.with_progress("restoring the snapshot", |container, watch| {
-            gate_runtime::restore(container, snapshot, memory, &limits, watch)
+            host.wait(gate_runtime::restore(container, snapshot, &host.services, memory, &limits, watch))
         })?;
         match restoration {
             Restoration::Done(restored) => {
@@ -190,6 +204,10 @@ impl Workshop<'_> {
             Restoration::Undone(undone) => Ok(Err(undone)),
             Restoration::Buffers(error) => {
                 Ok(Err(Undone::Refused { kind: RefusalKind::Damaged, message: error.to_string() }))
+            }
+            Restoration::Packets(error) => {
+                let message = format!("{:#}", anyhow::Error::from(error));
+                Ok(Err(Undone::Refused { kind: RefusalKind::Damaged, message }))
             }
         }
     }
@@ -231,8 +249,8 @@ impl Workshop<'_> {
             suspend: Some(self.signals.suspend()),
             tick: None,
         };
-        gate_runtime::run(&mut self.container, launch, given, continued, &mut watch)
-            .map_err(|error| lost(error, self.signals))
+        let running = gate_runtime::run(&mut self.container, launch, given, continued, &mut watch);
+        self.host.wait(running).map_err(|error| lost(error, self.signals))
     }
 
     /// Does something that may take long in the container.

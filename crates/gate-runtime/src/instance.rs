@@ -14,23 +14,25 @@
 //! A program that has stopped is reported as soon as everything is there that there is of it. What its process has used is known
 //! when that has ended: [`Instance::usage`].
 //!
-//! Only [`Instance::advance`], [`Instance::suspend`] and [`Instance::cancel`] change the state; neither waits. A loop waits until
-//! [`Container::descriptor`], one of [`Instance::interests`] or [`Instance::deadline`] is due, calls
+//! Only [`Instance::advance`], [`Instance::serve`], [`Instance::suspend`] and [`Instance::cancel`] change the state; none waits. A loop waits
+//! until [`Container::descriptor`], [`Instance::descriptor`] or [`Instance::deadline`] is due, calls
 //! [`Container::pump`], and then `advance` of the instances concerned: those whose descriptor was ready, and, if the
-//! container's was, those that [`Instance::has_ended`].
+//! container's was, those that [`Instance::has_ended`]. A program that uses services is besides to be served when the waker says so. In
+//! the end, [`Instance::finish`] lets the services do what is left to do.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use gate_sandbox::channel::ChannelError;
 use gate_sandbox::descriptors::{Identity, identity};
+use gate_service::Fault;
 use gate_wire::container::{End, Role, Usage};
 use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request, Resume};
-use rustix::event::PollFlags;
 
 use crate::container::{Container, ContainerError, Heard, Process};
 use crate::job::Sealed;
-use crate::packets::Packets;
+use crate::packets::{Packets, Services};
 use crate::run::{Crash, Given, Limit, Report, Verdict};
 use crate::suspended::Suspended;
 use crate::watch::Watch;
@@ -56,6 +58,7 @@ pub struct Instance {
     launched: Instant,
     deadline: Option<Instant>,
     packets: Option<Packets>,
+    services: Services,
     /// The program's end of them, to be recognized when it comes back.
     packet_end: Option<Identity>,
     personality: Option<Personality>,
@@ -147,6 +150,7 @@ impl Instance {
             deadline: given.wall_time.and_then(|time| launched.checked_add(time)),
             packet_end,
             packets: continued.and_then(|continued| continued.suspended.packets).map(|(packets, _)| packets),
+            services: given.services.clone(),
             personality: None,
             load_time: None,
             silent: false,
@@ -179,12 +183,29 @@ impl Instance {
         self.process.ending().map(|(_, usage)| usage)
     }
 
-    /// What to wait for: at most two descriptors. Besides, the container's own.
-    pub fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let speaking = matches!(self.state, State::Alive);
-        let socket = (speaking && !self.silent).then(|| (self.process.socket().as_fd(), PollFlags::IN));
-        let packets = self.packets.as_ref().filter(|packets| speaking && !packets.interest().is_empty());
-        socket.into_iter().chain(packets.map(|packets| (packets.descriptor(), packets.interest())))
+    /// What becomes readable when there is something to do, besides the container's own: `None` if nothing ever will.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        (matches!(self.state, State::Alive) && !self.silent).then(|| self.process.socket().as_fd())
+    }
+
+    /// Serves the program's packets as far as that is possible without waiting, and has `context` woken when there is more to do.
+    /// To be called in a Tokio runtime that drives sockets and time. When it returns a verdict, [`Instance::advance`] gives the report.
+    ///
+    /// # Errors
+    /// [`ContainerError`] when the container is lost.
+    pub fn serve(
+        &mut self,
+        container: &mut Container,
+        context: &mut Context<'_>,
+    ) -> Result<(), ContainerError> {
+        if matches!(self.state, State::Alive)
+            && let Some(packets) = &mut self.packets
+            && let Err(fault) = packets.poll(context)
+        {
+            self.end(container, fault.into(), true, Instant::now())?;
+        }
+        Ok(())
     }
 
     /// When to call [`Instance::advance`] even if no descriptor is ready.
@@ -233,6 +254,18 @@ impl Instance {
         Ok(self.report(usage))
     }
 
+    /// Handles what the program has sent last, after the report that says that it has ended, and ends its services. Takes as long as
+    /// they take to do what they have been given to do.
+    ///
+    /// # Errors
+    /// [`Fault`]: the verdict on the program is another one than the report says.
+    pub async fn finish(&mut self) -> Result<(), Fault> {
+        match self.packets.take() {
+            Some(packets) => packets.finish().await,
+            None => Ok(()),
+        }
+    }
+
     /// Asks the program to stop: the verdict will be [`Verdict::Suspended`], unless another comes first. Too late after the
     /// verdict.
     pub fn suspend(&mut self) {
@@ -261,12 +294,6 @@ impl Instance {
         container: &mut Container,
         now: Instant,
     ) -> Result<Option<(Verdict, bool)>, ContainerError> {
-        // Before the last message is taken: what the program wrote is to be judged too.
-        if let Some(packets) = &mut self.packets
-            && let Err(violation) = packets.pump()
-        {
-            return Ok(Some((Verdict::Violation(violation), true)));
-        }
         if let Some(verdict) = self.hear(container)? {
             return Ok(Some(verdict));
         }
@@ -325,7 +352,12 @@ impl Instance {
                         let end = descriptors.pop().map(|theirs| identity(theirs.as_fd()));
                         let Some(Ok(end)) = end else { return nonsense() };
                         self.packet_end = Some(end);
-                        self.packets = descriptors.pop().map(Packets::new);
+                        let Some(socket) = descriptors.pop() else { return nonsense() };
+                        let packets = Packets::new(socket, &self.services);
+                        self.packets = packets.map_err(|source| ContainerError::Wait { source })?;
+                        if self.packets.is_none() {
+                            return nonsense();
+                        }
                     }
                 }
                 Event::Suspended { statistics, state_bytes, has_packets, .. } => {

@@ -1,8 +1,8 @@
 //! Starts containers and supervises the programs in them.
 //!
 //! This is the trusted side. A [`Container`] is a process of the `gate-runtime` program and all that it forks.
-//! [`compile()`] has a module compiled in one, [`run()`] has a program run; an [`Instance`] is one of many programs that
-//! run at once. What comes back is a value, whatever the program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
+//! [`compile()`] has a module compiled in one, [`run()`] has a program run and its packets served; an [`Instance`] is one of
+//! many programs that run at once. What comes back is a value, whatever the program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
 //!
 //! ```text
 //!                 Container::start      wait_ready
@@ -27,12 +27,14 @@ pub use compile::{Compiled, compile};
 pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
 pub use instance::{Continued, Instance};
 pub use job::{JobLimits, Sealed, Undone};
+pub use packets::Services;
 pub use run::{Crash, Given, Limit, Report, Verdict, run};
 pub use suspended::{
     Debug, Restoration, Restored, Suspended, compile_debug, inspect, locate, restore, standalone, symbolize,
 };
 pub use watch::Watch;
 
+pub use gate_service::Failure;
 pub use gate_wire::container::Usage;
 pub use gate_wire::worker::{
     Entry, Format, Frame, Launch, Limits, Outcome, Personality, RefusalKind, SourceLine, Statistics, Stops,

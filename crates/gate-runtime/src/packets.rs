@@ -1,153 +1,180 @@
-//! The packet stream of a program, until there are services: discovery answers that none is available.
+//! The packet stream of a program: bytes between its socket and the pump that serves it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use gate_packet::Violation;
-use gate_packet::buffers::{Buffers, ServiceBuffer};
-use gate_packet::directory::NoServices;
-use rustix::event::PollFlags;
+use gate_packet::buffers::Buffers;
+use gate_service::{Client, Fault, Pump, Registry, Scope};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-/// How much is read from a program at once.
-const CHUNK_BYTES: usize = 16 << 10;
+use crate::watch::watched;
+
+/// How much is read from a program at once: a packet of the largest size.
+const CHUNK_BYTES: usize = 64 << 10;
 /// How often that is done before something else has its turn, however fast the program writes.
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 8;
+
+/// The services of a program.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Those it can find.
+    pub registry: Arc<Registry>,
+    /// What they know of it.
+    pub client: Arc<Client>,
+}
+
+impl Services {
+    /// None at all, for a program of nobody.
+    #[must_use]
+    pub fn none() -> Self {
+        let client = Client {
+            principal: None,
+            instance: None,
+            process_key: [0; 16],
+            scope: Scope::new([]),
+            system_user: None,
+        };
+        Self { registry: Arc::default(), client: Arc::new(client) }
+    }
+}
 
 /// One program's packets.
 #[derive(Debug)]
 pub(crate) struct Packets {
-    socket: OwnedFd,
-    services: NoServices,
-    input: Vec<u8>,
-    /// Where unhandled input starts.
-    handled: usize,
-    output: Vec<u8>,
+    socket: AsyncFd<OwnedFd>,
+    pump: Pump,
     closed: bool,
 }
 
 impl Packets {
     /// `socket` is what a process has sent, so it may be anything, and something that is not that process's own: its
     /// state is not touched, and what is not a socket counts as closed.
-    pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self {
-            socket,
-            services: NoServices::new(),
-            input: Vec::new(),
-            handled: 0,
-            output: Vec::new(),
-            closed: false,
+    pub(crate) fn new(socket: OwnedFd, services: &Services) -> std::io::Result<Option<Self>> {
+        let pump = Pump::new(Arc::clone(&services.registry), Arc::clone(&services.client));
+        match watched(socket, Interest::READABLE | Interest::WRITABLE) {
+            Ok(socket) => Ok(Some(Self { socket, pump, closed: false })),
+            // It cannot be waited for, so it is not a socket.
+            Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// The packets of a program that is restored, and the end of the stream that it gets; `None` if the buffers are not those of
-    /// any program.
-    pub(crate) fn restore(buffers: &Buffers) -> std::io::Result<Option<(Self, OwnedFd)>> {
-        let Ok(services) = NoServices::restore(buffers.services.iter().map(|service| &*service.name)) else {
-            return Ok(None);
-        };
+    /// The packets of a program that is restored, and the end of the stream that it gets.
+    pub(crate) fn restore(pump: Pump) -> std::io::Result<(Self, OwnedFd)> {
         let (socket, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::STREAM,
             SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
             None,
         )?;
-        let mut output = buffers.input.clone();
-        // What it had discovered may be different here.
-        services.directory().notify(&mut output);
-        let input = buffers.output.clone();
-        Ok(Some((Self { socket, services, input, handled: 0, output, closed: false }, theirs)))
+        let socket = watched(socket, Interest::READABLE | Interest::WRITABLE)?;
+        Ok((Self { socket, pump, closed: false }, theirs))
     }
 
-    /// All that is on the way, in a program that has stopped and whose end of the stream is `theirs`. It stays on the way.
-    pub(crate) fn gather(&mut self, theirs: &OwnedFd) -> Buffers {
-        let mut input = received(theirs);
-        input.append(&mut self.output);
-        self.output = input;
-        self.input.drain(..self.handled);
-        self.handled = 0;
-        self.input.append(&mut received(&self.socket));
-        let service = |service: &gate_packet::directory::Service| ServiceBuffer {
-            name: service.name.clone(),
-            snapshot: Vec::new(),
-        };
-        Buffers {
-            services: self.services.directory().services().iter().map(service).collect(),
-            input: self.output.clone(),
-            output: [self.services.partial(), &self.input].concat(),
-        }
+    /// All that is on the way, in a program that has stopped and whose end of the stream is `theirs`. What it has sent is
+    /// handled before; the rest stays on the way.
+    pub(crate) async fn save(&mut self, theirs: &OwnedFd) -> Result<Buffers, Fault> {
+        self.pump.receive(&received(self.socket.get_ref()));
+        poll_fn(|context| self.pump.drain(context)).await?;
+        self.pump.take_back(&received(theirs));
+        self.pump.save().await
     }
 
-    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    /// Handles everything that a program has sent which has ended, and ends its services after what they have still got to do.
+    pub(crate) async fn finish(mut self) -> Result<(), Fault> {
+        self.pump.receive(&received(self.socket.get_ref()));
+        poll_fn(|context| -> Poll<Result<(), Fault>> {
+            // Nobody takes the answers.
+            self.pump.delivered(self.pump.outgoing().len());
+            self.pump.poll(context)?;
+            self.pump.delivered(self.pump.outgoing().len());
+            if self.pump.wants_input() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await?;
+        self.pump.close().await;
+        Ok(())
     }
 
-    /// What to wait for: a program that does not take its answers is not listened to.
-    pub(crate) fn interest(&self) -> PollFlags {
-        match (self.closed, self.output.is_empty()) {
-            (true, _) => PollFlags::empty(),
-            (false, true) => PollFlags::IN,
-            (false, false) => PollFlags::OUT,
-        }
-    }
-
-    /// Moves what can be moved without waiting, but not for ever: what is left is noticed by the next wait, because
-    /// everything that was read is handled before more is.
-    pub(crate) fn pump(&mut self) -> Result<(), Violation> {
-        let mut chunks = 0;
-        loop {
-            while !self.output.is_empty() {
-                match rustix::net::send(&self.socket, &self.output, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
-                {
-                    Ok(count) => drop(self.output.drain(..count)),
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => return Ok(()),
-                    Err(_) => {
-                        self.closed = true;
-                        return Ok(());
-                    }
-                }
-            }
-            let mut rest = &self.input[self.handled..];
-            let answered = self.services.handle(&mut rest, &mut self.output)?;
-            self.handled = self.input.len() - rest.len();
-            if answered || !self.output.is_empty() {
-                continue;
-            }
-            self.input.clear();
-            self.handled = 0;
-            if chunks == CHUNKS {
+    /// Moves what can be moved without waiting, but not for ever, and has `context` woken when there is more.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
+        for _ in 0..CHUNKS {
+            self.pump.poll(context)?;
+            let sent = self.send(context);
+            let received = self.receive(context);
+            if sent.is_pending() && received.is_pending() {
                 return Ok(());
             }
-            chunks += 1;
-            let mut chunk = [0; CHUNK_BYTES];
-            match rustix::net::recv(&self.socket, &mut chunk, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => {
-                    self.closed = true;
-                    return Ok(());
+        }
+        context.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Ready when something was delivered, so that the pump may have more to do.
+    fn send(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let bytes = self.pump.outgoing();
+            if bytes.is_empty() || self.closed {
+                return Poll::Pending;
+            }
+            let Ok(mut guard) = ready!(self.socket.poll_write_ready(context)) else {
+                return self.close_stream();
+            };
+            match rustix::net::send(self.socket.get_ref(), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    self.pump.delivered(count);
+                    return Poll::Ready(());
                 }
-                Ok((count, _)) => self.input.extend_from_slice(&chunk[..count]),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(_) => {
-                    self.closed = true;
-                    return Ok(());
-                }
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Err(_) => return self.close_stream(),
             }
         }
+    }
+
+    /// Ready when the pump has got something.
+    fn receive(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.closed || !self.pump.wants_input() {
+                return Poll::Pending;
+            }
+            let Ok(mut guard) = ready!(self.socket.poll_read_ready(context)) else {
+                return self.close_stream();
+            };
+            let socket = self.socket.get_ref();
+            let received = self.pump.receive_with(|bytes| {
+                bytes.reserve(CHUNK_BYTES);
+                rustix::net::recv(socket, rustix::buffer::spare_capacity(bytes), RecvFlags::DONTWAIT)
+            });
+            match received {
+                Ok((0, _)) => return self.close_stream(),
+                Ok(_) => return Poll::Ready(()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Err(_) => return self.close_stream(),
+            }
+        }
+    }
+
+    /// The program's end is gone. Its services may still have something to do.
+    fn close_stream(&mut self) -> Poll<()> {
+        self.closed = true;
+        Poll::Pending
     }
 }
 
 /// What can be received without waiting. A program that floods its end cannot make this long: nobody else writes meanwhile.
 fn received(socket: &OwnedFd) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut chunk = [0; CHUNK_BYTES];
     loop {
-        match rustix::net::recv(socket, &mut chunk, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return bytes,
-            Ok((count, _)) => bytes.extend_from_slice(&chunk[..count]),
-            Err(Errno::INTR) => {}
-            Err(_) => return bytes,
+        bytes.reserve(CHUNK_BYTES);
+        match rustix::net::recv(socket, rustix::buffer::spare_capacity(&mut bytes), RecvFlags::DONTWAIT) {
+            Err(Errno::INTR) | Ok((1.., _)) => {}
+            Ok((0, _)) | Err(_) => return bytes,
         }
     }
 }

@@ -1,18 +1,26 @@
 //! Has a program run, and finds out what became of it.
 
-use std::os::fd::BorrowedFd;
+use std::future::poll_fn;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use gate_packet::Violation;
 use gate_sandbox::allocator::OUT_OF_MEMORY;
+use gate_service::{Failure, Fault};
 use gate_wire::container::{End, Usage};
 use gate_wire::worker::{Launch, Outcome, Personality, RefusalKind, Statistics};
 use rustix::event::PollFlags;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::Sleep;
 
 use crate::container::{Container, ContainerError};
 use crate::instance::{Continued, END_TIMEOUT, Instance};
+use crate::packets::Services;
 use crate::suspended::Suspended;
-use crate::watch::{Watch, Woken};
+use crate::watch::{Watch, watched};
 
 /// `SIGSYS`: what the system call filter sends.
 const SIGSYS: i32 = 31;
@@ -94,6 +102,13 @@ pub enum Verdict {
     Limit(Limit),
     /// It broke the packet protocol.
     Violation(Violation),
+    /// A service could not go on with it.
+    Service {
+        /// The service's name.
+        name: String,
+        /// Whose fault that is, and why.
+        failure: Failure,
+    },
     /// Its process ended without a word: somebody killed it, it was out of memory, or the engine broke.
     Crashed(Crash),
     /// Its process could not do its work for a reason that lies in the host.
@@ -103,6 +118,15 @@ pub enum Verdict {
     },
     /// Somebody wanted an end.
     Cancelled,
+}
+
+impl From<Fault> for Verdict {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Violation(violation) => Self::Violation(violation),
+            Fault::Service { name, failure } => Self::Service { name, failure },
+        }
+    }
 }
 
 /// What is known of a program that has ended.
@@ -133,16 +157,20 @@ pub struct Given<'a> {
     pub wall_time: Option<Duration>,
     /// When it is asked to stop, from its launch on.
     pub suspend_after: Option<Duration>,
+    /// What serves its packets if it is new: one that continues has got that already.
+    pub services: &'a Services,
 }
 
-/// Runs a program, new or `continued`, to its end or until it stops.
+/// Runs a program, new or `continued`, to its end or until it stops, and serves its packets. Of `watch`, nothing ticks here.
+///
+/// To be called in a Tokio runtime that drives sockets and time, the same one from one process of the program to the next.
 ///
 /// # Errors
 /// [`ContainerError`] when the container is lost.
 ///
 /// # Panics
 /// When `launch` is larger than a message can be: see [`Launch`].
-pub fn run(
+pub async fn run(
     container: &mut Container,
     launch: Launch,
     given: &Given<'_>,
@@ -151,42 +179,125 @@ pub fn run(
 ) -> Result<Report, ContainerError> {
     let mut instance = Instance::launch(container, launch, given, continued, watch)?;
     let launched = Instant::now();
-    let mut suspend_at = given.suspend_after.and_then(|time| launched.checked_add(time));
-    let mut suspend = watch.suspend;
-    let mut cancelled = false;
-    loop {
-        container.pump()?;
-        if let Some(mut report) = instance.advance(container, Instant::now())? {
-            if let Verdict::Suspended { .. } = report.verdict {
-                report.usage = usage(container, &instance, watch)?;
+    let mut report = watch_over(container, &mut instance, launched, given, watch).await?;
+    match report.verdict {
+        Verdict::Suspended { .. } => report.usage = usage(container, &instance, watch)?,
+        Verdict::Ended { .. } => finish(&mut instance, &mut report, launched, given, watch).await?,
+        _ => {}
+    }
+    Ok(report)
+}
+
+/// Has the services do what is left to do for a program that has ended.
+async fn finish(
+    instance: &mut Instance,
+    report: &mut Report,
+    launched: Instant,
+    given: &Given<'_>,
+    watch: &Watch<'_>,
+) -> Result<(), ContainerError> {
+    let cancel = watch.cancel.map(Ready::new).transpose()?;
+    let deadline = given.wall_time.and_then(|time| launched.checked_add(time));
+    let mut alarm = deadline.map(alarm);
+    let mut finishing = std::pin::pin!(instance.finish());
+    let verdict = poll_fn(|context| {
+        if let Poll::Ready(finished) = finishing.as_mut().poll(context) {
+            return Poll::Ready(finished.err().map(Verdict::from));
+        }
+        if is_ready(cancel.as_ref(), context) {
+            return Poll::Ready(Some(Verdict::Cancelled));
+        }
+        let late = alarm.as_mut().is_some_and(|alarm| alarm.as_mut().poll(context).is_ready());
+        if late { Poll::Ready(Some(Verdict::Limit(Limit::WallTime))) } else { Poll::Pending }
+    });
+    if let Some(verdict) = verdict.await {
+        report.verdict = verdict;
+    }
+    report.wall_time = launched.elapsed();
+    Ok(())
+}
+
+/// What happens to a program until there is a verdict.
+async fn watch_over(
+    container: &mut Container,
+    instance: &mut Instance,
+    launched: Instant,
+    given: &Given<'_>,
+    watch: &Watch<'_>,
+) -> Result<Report, ContainerError> {
+    let control = Ready::new(container.descriptor()?)?;
+    let socket = instance.descriptor().map(Ready::new).transpose()?;
+    let cancel = watch.cancel.map(Ready::new).transpose()?;
+    let suspend = watch.suspend.map(Ready::new).transpose()?;
+    let suspend_at = given.suspend_after.and_then(|time| launched.checked_add(time));
+    let (mut cancelled, mut suspended) = (false, false);
+    let mut alarm: Option<(Instant, Pin<Box<Sleep>>)> = None;
+    poll_fn(|context| {
+        loop {
+            if is_ready(Some(&control), context) {
+                container.pump()?;
             }
-            return Ok(report);
-        }
-        let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
-        descriptors.extend(instance.interests());
-        descriptors.extend(suspend.map(|suspend| (suspend, PollFlags::IN)));
-        let deadline = [instance.deadline(), suspend_at].into_iter().flatten().min();
-        let woken = if cancelled {
+            instance.serve(container, context)?;
+            let now = Instant::now();
             // Whoever wanted the end still wants it: that is no news.
-            watch.wait_for_certain(&descriptors, deadline)
-        } else {
-            watch.wait(&descriptors, deadline)
-        };
-        drop(descriptors);
-        if suspend_at.is_some_and(|at| Instant::now() >= at)
-            || suspend.is_some_and(|suspend| is_readable(suspend))
-        {
-            (suspend_at, suspend) = (None, None);
-            instance.suspend();
-        }
-        match woken.map_err(|source| ContainerError::Wait { source })? {
-            Woken::Ready | Woken::Deadline => {}
-            Woken::Cancelled => {
+            if !cancelled && is_ready(cancel.as_ref(), context) {
                 instance.cancel(container)?;
                 cancelled = true;
             }
+            let wanted = is_ready(suspend.as_ref(), context) || suspend_at.is_some_and(|at| now >= at);
+            if !suspended && wanted {
+                instance.suspend();
+                suspended = true;
+            }
+            // First what has come is noticed, then all of it is looked at: what comes meanwhile is noticed again.
+            let news = is_ready(socket.as_ref(), context);
+            if let Some(report) = instance.advance(container, now)? {
+                return Poll::Ready(Ok(report));
+            }
+            let next = [instance.deadline(), suspend_at.filter(|_| !suspended)].into_iter().flatten().min();
+            match next {
+                None => alarm = None,
+                Some(next) if alarm.as_ref().is_none_or(|(at, _)| *at != next) => {
+                    alarm = Some((next, self::alarm(next)));
+                }
+                Some(_) => {}
+            }
+            let due = alarm.as_mut().is_some_and(|(_, alarm)| alarm.as_mut().poll(context).is_ready());
+            if due {
+                alarm = None;
+            } else if !news {
+                return Poll::Pending;
+            }
         }
+    })
+    .await
+}
+
+fn alarm(at: Instant) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep_until(at.into()))
+}
+
+/// Something that becomes readable.
+struct Ready(AsyncFd<OwnedFd>);
+
+impl Ready {
+    fn new(descriptor: BorrowedFd<'_>) -> Result<Self, ContainerError> {
+        let own = descriptor.try_clone_to_owned();
+        own.and_then(|own| watched(own, Interest::READABLE))
+            .map(Self)
+            .map_err(|source| ContainerError::Wait { source })
     }
+}
+
+/// Whether something has come since this was asked last; has `context` woken when something comes.
+fn is_ready(ready: Option<&Ready>, context: &mut Context<'_>) -> bool {
+    let mut any = false;
+    // A broken wait shows as an error of whoever reads.
+    while let Some(Poll::Ready(Ok(mut guard))) = ready.map(|ready| ready.0.poll_read_ready(context)) {
+        guard.clear_ready();
+        any = true;
+    }
+    any
 }
 
 /// What the process of a program has used that was reported, once it has ended, which it is about to.
@@ -205,9 +316,4 @@ fn usage(
         let ready = [(container.descriptor()?, PollFlags::IN)];
         watch.wait_for_certain(&ready, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
     }
-}
-
-fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
-    // An error shows as an error of the next wait.
-    gate_sandbox::wait::readable(descriptor, Some(Instant::now())).unwrap_or(false)
 }

@@ -16,11 +16,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use gate_packet::buffers::{Buffers, BuffersError};
 use gate_sandbox::descriptors::{Identity, identity};
 use gate_sandbox::memfd::{self, Seals};
+use gate_service::{Fault, Pump, RestoreError};
 use gate_wire::worker::{Format, Frame, Job, Stops, Tier};
 
 use crate::container::{Container, ContainerError};
 use crate::job::{self, JobLimits, Made, Sealed, Undone};
-use crate::packets::Packets;
+use crate::packets::{Packets, Services};
 use crate::watch::Watch;
 
 /// Buffers of packets that are larger than this cannot be those of a program: the sockets hold less.
@@ -111,23 +112,33 @@ impl Suspended {
         one_file(container, debug.job(true), &inputs, limits, watch)
     }
 
-    /// Writes it down. It can be continued none the less.
+    /// What is on the way between it and its services, and what they keep for it, for [`Suspended::snapshot`]. It can be continued
+    /// none the less. To be called in the Tokio runtime that it ran in.
+    ///
+    /// # Errors
+    /// [`Fault`]: it cannot be written down, nor continued.
+    pub async fn buffers(&mut self) -> Result<Option<Buffers>, Fault> {
+        match &mut self.packets {
+            Some((packets, theirs)) => packets.save(theirs).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes it down, with what [`Suspended::buffers`] just said. It can be continued none the less.
     ///
     /// # Errors
     /// [`ContainerError`] when the container is lost.
     pub fn snapshot(
-        &mut self,
+        &self,
         container: &mut Container,
         module: BorrowedFd<'_>,
+        buffers: Option<&Buffers>,
         format: Format,
         limits: &JobLimits,
         watch: &mut Watch<'_>,
     ) -> Result<Result<Sealed, Undone>, ContainerError> {
         // A program without packets has not even empty ones.
-        let buffers = match &mut self.packets {
-            Some((packets, theirs)) => packets.gather(theirs).encode(),
-            None => Vec::new(),
-        };
+        let buffers = buffers.map(Buffers::encode).unwrap_or_default();
         let buffers = memfd::create("buffers").and_then(|file| {
             let file = std::fs::File::from(file);
             std::os::unix::fs::FileExt::write_all_at(&file, &buffers, 0)?;
@@ -160,16 +171,19 @@ pub enum Restoration {
     Undone(Undone),
     /// Its packet buffers make no sense.
     Buffers(BuffersError),
+    /// They cannot be those of a program.
+    Packets(RestoreError),
 }
 
 /// Restores the snapshot in `snapshot`, a memfd sealed against changes. All its memories together may become `memory_bytes`
-/// large.
+/// large. Its packets are served by `services`; to be called in the Tokio runtime that it will run in.
 ///
 /// # Errors
 /// [`ContainerError`] when the container is lost.
-pub fn restore(
+pub async fn restore(
     container: &mut Container,
     snapshot: BorrowedFd<'_>,
+    services: &Services,
     memory_bytes: u64,
     limits: &JobLimits,
     watch: &mut Watch<'_>,
@@ -189,7 +203,7 @@ pub fn restore(
             Err(undone) => return Ok(Restoration::Undone(undone)),
         };
         match made {
-            Made::Files(files) => return restored(files),
+            Made::Files(files) => return restored(files, services).await,
             Made::Memories(count) if count != memories && count <= MAX_MEMORIES => memories = count,
             Made::Memories(_) | Made::Symbols(_) => return Ok(Restoration::Undone(job::nonsense())),
         }
@@ -215,7 +229,7 @@ const MAX_MEMORY_BYTES: u64 = 1 << 32;
 /// No accepted module has more.
 const MAX_MEMORIES: u32 = 100;
 
-fn restored(files: Vec<Sealed>) -> Result<Restoration, ContainerError> {
+async fn restored(files: Vec<Sealed>, services: &Services) -> Result<Restoration, ContainerError> {
     let mut files = files.into_iter();
     let (Some(module), Some(state), Some(buffers)) = (files.next(), files.next(), files.next()) else {
         return Ok(Restoration::Undone(job::nonsense()));
@@ -229,11 +243,10 @@ fn restored(files: Vec<Sealed>) -> Result<Restoration, ContainerError> {
             Ok(Err(error)) => return Ok(Restoration::Buffers(error)),
             Err(source) => return Err(ContainerError::File { source }),
         };
-        match Packets::restore(&buffers) {
-            Ok(Some(packets)) => Some(packets),
-            // The same was checked by whoever read the snapshot.
-            Ok(None) => return Ok(Restoration::Undone(job::nonsense())),
-            Err(source) => return Err(ContainerError::File { source }),
+        let Services { registry, client } = services.clone();
+        match Pump::restore(registry, client, buffers).await {
+            Ok(pump) => Some(Packets::restore(pump).map_err(|source| ContainerError::File { source })?),
+            Err(error) => return Ok(Restoration::Packets(error)),
         }
     };
     let suspended = Suspended { state, memories, packets };

@@ -1,10 +1,12 @@
 //! Waiting for what a process says, for its end, for a deadline, and for whoever wants it all to stop.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// What ends a wait besides the process itself.
 pub struct Watch<'a> {
@@ -92,4 +94,13 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+/// Has the Tokio runtime of the caller notice when `file` is ready.
+pub(crate) fn watched(file: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(
+        deprecated,
+        reason = "what it is deprecated for cannot be: the descriptor is owned, and stays the same"
+    )]
+    AsyncFd::with_interest(file, interest)
 }

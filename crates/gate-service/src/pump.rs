@@ -209,6 +209,17 @@ impl Pump {
         self.inbox.push(bytes);
     }
 
+    /// As [`Pump::receive`], of the bytes that `fill` appends to the buffer that it gets: so they can be read straight into it. What is in
+    /// the buffer already has to stay.
+    pub fn receive_with<R>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        fill(self.inbox.end().0)
+    }
+
+    /// Takes bytes back that were delivered, and that the program has not read. It gets them first when it goes on.
+    pub fn take_back(&mut self, bytes: &[u8]) {
+        self.outgoing = Queue::new([bytes, self.outgoing.as_slice()].concat());
+    }
+
     /// Handles packets and lets services send, until the program has got enough to take, or there is nothing more to do; and then has
     /// `context` woken when there is. To be called also when bytes were received or delivered.
     ///

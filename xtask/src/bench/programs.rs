@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use gate_runtime::{
     Compiled, Container, ContainerOptions, Continued, Entry, Given, Instance, JobLimits, Launch, Limits,
-    Report, Sealed, Stops, Tier, Undone, Watch,
+    Report, Sealed, Services, Stops, Tier, Undone, Watch,
 };
 use gate_sandbox::memfd::{self, Seals};
 use gate_testkit::binaries;
@@ -128,6 +128,7 @@ impl Program {
             image: None,
             wall_time: None,
             suspend_after: None,
+            services: &Services::none(),
         };
         Ok(Instance::launch(container, self.launch.clone(), &given, continued, &mut watch())?)
     }
@@ -161,9 +162,9 @@ pub(super) fn finish(container: &mut Container, instance: &mut Instance) -> Resu
 
 /// Waits until there is something to do for one of `instances`.
 pub(super) fn wait(container: &Container, instances: &[Instance]) -> Result<()> {
-    let descriptors = instances.iter().flat_map(Instance::interests);
+    let descriptors = instances.iter().filter_map(Instance::descriptor);
     let mut descriptors: Vec<PollFd<'_>> =
-        descriptors.map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags)).collect();
+        descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
     descriptors.push(PollFd::from_borrowed_fd(container.descriptor()?, PollFlags::IN));
     if !instances.is_empty() {
         let deadline = instances.iter().filter_map(Instance::deadline).min();

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use gate_runtime::{Container, Continued, Format, Instance, Restoration, Stops, Suspended, Tier, Verdict};
+use gate_runtime::{Container, Continued, Format, Instance, Restoration, Services, Stops, Suspended, Tier, Verdict};
 use gate_testkit::guests::kernel;
 
 use super::programs::{self, PATIENCE, Program};
@@ -103,11 +103,13 @@ fn snapshots(size: &Size) -> Result<Vec<Figure>> {
     awake(&suspended)?;
     let (mut write, mut read) = (Vec::new(), Vec::new());
     let limits = programs::limits(programs::threads()?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for _ in 0..size.snapshots {
         let begun = Instant::now();
         let snapshot = suspended.snapshot(
             &mut subject.container,
             subject.module.as_fd(),
+            None,
             Format::Native,
             &limits,
             &mut programs::watch(),
@@ -115,13 +117,14 @@ fn snapshots(size: &Size) -> Result<Vec<Figure>> {
         let snapshot = programs::done(snapshot)?;
         write.push(begun.elapsed());
         let written = Instant::now();
-        let restored = gate_runtime::restore(
+        let restored = runtime.block_on(gate_runtime::restore(
             &mut subject.container,
             snapshot.file.as_fd(),
+            &Services::none(),
             1 << 30,
             &limits,
             &mut programs::watch(),
-        )?;
+        ))?;
         read.push(written.elapsed());
         suspended = match restored {
             Restoration::Done(restored) => restored.suspended,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::Context;
 use gate_runtime::{
@@ -200,12 +201,14 @@ impl<'a> Debugged<'a> {
             ..self.launch.clone()
         };
         let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+        let host = Rc::clone(&self.workshop.host);
         let given = Given {
             artifact: artifact.file.as_fd(),
             streams: [self.stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
             image: self.image.as_ref().map(|image| image.file.as_fd()),
             wall_time: None,
             suspend_after: None,
+            services: &host.services,
         };
         let mut report = self.workshop.run(launch, &given, continued)?;
         self.workshop.signals.stopped();
@@ -223,8 +226,8 @@ impl<'a> Debugged<'a> {
         if matches!(report.verdict, Verdict::Cancelled) {
             return Err(Failure::cancelled(self.workshop.signals));
         }
-        let status = exit::status(&report, None, false);
-        let sentence = report::sentence(&report, self.workshop.options);
+        let status = exit::status(&report.verdict, None, false);
+        let sentence = report::sentence(&report.verdict, self.workshop.options);
         let sentence = sentence.unwrap_or_else(|| format!("the program has ended with status {status}"));
         Ok(format!("{sentence}\n{}", report::backtrace(&report)))
     }

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
 use gate_wire::worker::{Entry, Limits, Outcome, Statistics, Tier};
+use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
@@ -49,9 +50,12 @@ fn run_with(wall_time: Duration, behaviour: impl FnOnce(Channel) + Send + 'stati
         image: None,
         wall_time: Some(wall_time),
         suspend_after: None,
+        services: &Services::none(),
     };
     let mut watch = Watch { cancel: None, suspend: None, tick: None };
-    (crate::run(&mut container, launch(), &given, None, &mut watch).unwrap(), killed)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let running = crate::run(&mut container, launch(), &given, None, &mut watch);
+    (runtime.block_on(running).unwrap(), killed)
 }
 
 /// Keeps the socket open until the other side closes it.
@@ -116,6 +120,7 @@ fn what_has_stopped_is_reported_before_its_process_has_ended() {
         image: None,
         wall_time: None,
         suspend_after: None,
+        services: &Services::none(),
     };
     let mut watch = Watch { cancel: None, suspend: None, tick: None };
     let mut instance = Instance::launch(&mut container, launch(), &given, None, &mut watch).unwrap();
@@ -123,8 +128,8 @@ fn what_has_stopped_is_reported_before_its_process_has_ended() {
         if let Some(report) = instance.advance(&mut container, Instant::now()).unwrap() {
             break report;
         }
-        let interests: Vec<_> = instance.interests().collect();
-        watch.wait(&interests, None).unwrap();
+        let socket = instance.descriptor().map(|socket| (socket, PollFlags::IN));
+        watch.wait(socket.as_slice(), None).unwrap();
     };
     assert!(matches!(report.verdict, Verdict::Suspended { .. }), "{report:?}");
     assert!(report.usage.is_none() && instance.usage().is_none());

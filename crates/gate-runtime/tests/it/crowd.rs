@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gate_runtime::{
     Compiled, Container, ContainerError, ContainerOptions, Entry, Given, Instance, JobLimits, Launch, Limits,
-    Report, Sealed, Stops, Tier, Undone, Watch,
+    Report, Sealed, Services, Stops, Tier, Undone, Watch,
 };
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::wait;
@@ -109,6 +109,7 @@ fn start(
         image: None,
         wall_time,
         suspend_after: None,
+        services: &Services::none(),
     };
     Ok((Instance::launch(container, launch, &given, None, &mut { NEVER })?, input))
 }
@@ -128,8 +129,8 @@ pub(crate) fn step(container: &mut Container, instances: &mut [Instance]) -> Vec
     let until = instances.iter().filter_map(Instance::deadline).min();
     let timeout = until.map_or(DEADLINE, |until| until.saturating_duration_since(now).min(DEADLINE));
     let mut descriptors = vec![PollFd::from_borrowed_fd(container.descriptor().unwrap(), PollFlags::IN)];
-    for (descriptor, flags) in instances.iter().flat_map(Instance::interests) {
-        descriptors.push(PollFd::from_borrowed_fd(descriptor, flags));
+    for descriptor in instances.iter().filter_map(Instance::descriptor) {
+        descriptors.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
     }
     let ready = rustix::event::poll(&mut descriptors, Some(&Timespec::try_from(timeout).unwrap())).unwrap();
     assert!(ready > 0 || timeout < DEADLINE, "nothing happens");

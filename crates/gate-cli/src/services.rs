@@ -1,0 +1,77 @@
+//! The services that a program can discover, and the runtime that they live in.
+
+mod config;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use gate_runtime::Services;
+use gate_service::{Client, Factory, Registry, Scope};
+use gate_services::{catalog, identity, random, scope};
+use tokio::runtime::{Builder, Runtime};
+
+use self::config::Config;
+use crate::exit;
+use crate::failure::Failure;
+use crate::options::RunOptions;
+
+/// Whom programs belong to that a user runs on their own machine.
+const PRINCIPAL: &str = "local";
+
+/// What serves one program, in all its processes.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) services: Services,
+    runtime: Runtime,
+}
+
+impl Host {
+    /// The services that the options ask for.
+    pub(crate) fn new(options: &RunOptions) -> Result<Self, Failure> {
+        let config =
+            Config::parse(&options.service).map_err(|message| Failure::failed(exit::USAGE, message))?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot wait for anything")
+            .map_err(|error| Failure::host(&error))?;
+        let services = {
+            let _entered = runtime.enter();
+            services(&config).map_err(|error| Failure::host(&error))?
+        };
+        Ok(Self { services, runtime })
+    }
+
+    /// Runs `future` to its end, and serves the program meanwhile.
+    pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+}
+
+fn services(config: &Config) -> Result<Services> {
+    let mut factories: Vec<Arc<dyn Factory>> = vec![
+        Arc::new(catalog::Catalog),
+        Arc::new(identity::Identity),
+        Arc::new(random::Random { bits_per_minute: config.random_bits_per_minute }),
+        Arc::new(scope::Scope),
+    ];
+    let mut registry = Registry::new();
+    for factory in factories {
+        registry.register(factory)?;
+    }
+    let granted = config.shell.then(|| scope::SYSTEM.to_owned());
+    let client = Client {
+        principal: Some(PRINCIPAL.to_owned()),
+        instance: Some(*uuid::Builder::from_random_bytes(random_bytes()?).as_uuid().as_bytes()),
+        process_key: random_bytes()?,
+        scope: Scope::new(granted),
+        system_user: config.shell.then(|| rustix::process::geteuid().as_raw()),
+    };
+    Ok(Services { registry: Arc::new(registry), client: Arc::new(client) })
+}
+
+fn random_bytes() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("cannot get random bytes: {error}"))?;
+    Ok(bytes)
+}
