@@ -8,6 +8,9 @@ const LICENSE: &str = "MIT OR Apache-2.0";
 /// What members take from the workspace, so that it is the same everywhere.
 const INHERITED: &[&str] = &["edition", "license", "publish", "rust-version", "version"];
 
+/// Its edition and its oldest compiler are its own: it is compiled into programs, with the compilers that there are for those.
+const GUEST: &str = "crates/gate-guest/Cargo.toml";
+
 /// Checks the manifest of the workspace.
 pub(super) fn check_root(text: &str, problems: &mut Vec<String>) {
     let Some(manifest) = parse("Cargo.toml", text, problems) else { return };
@@ -23,7 +26,8 @@ pub(super) fn check_member(path: &str, text: &str, problems: &mut Vec<String>) {
     let Some(manifest) = parse(path, text, problems) else { return };
     let package = manifest.get("package");
     for field in INHERITED {
-        if !package.and_then(|package| package.get(field)).is_some_and(from_workspace) {
+        let own = path == GUEST && ["edition", "rust-version"].contains(field);
+        if !own && !package.and_then(|package| package.get(field)).is_some_and(from_workspace) {
             problems.push(format!("{path}: write `{field}.workspace = true` in [package]"));
         }
     }

@@ -50,6 +50,18 @@ fn everything_shared_is_inherited() {
 }
 
 #[test]
+fn what_is_compiled_into_programs_has_its_own_edition() {
+    let own = GOOD
+        .replace("edition.workspace = true", "edition = \"2021\"")
+        .replace("rust-version.workspace = true", "rust-version = \"1.63\"");
+    let mut problems = Vec::new();
+    check_member(super::GUEST, &own, &mut problems);
+    assert_eq!(problems, [""; 0]);
+    check_member(super::GUEST, &own.replace("license.workspace = true", ""), &mut problems);
+    assert_eq!(problems.len(), 1);
+}
+
+#[test]
 fn versions_stand_in_the_workspace() {
     let cases = [
         ("anyhow.workspace = true", "anyhow = \"1\"", "dependencies.anyhow"),

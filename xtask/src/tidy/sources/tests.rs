@@ -68,6 +68,8 @@ fn unsafe_code_has_its_places() {
     problems("crates/gate-sandbox/src/a.rs", lifted, &[]);
     problems("crates/gate-engine/src/a.rs", lifted, &[]);
     problems("crates/gate-cli/src/a.rs", lifted, &["2: unsafe code is for"]);
+    problems("crates/gate-guest/src/import.rs", lifted, &[]);
+    problems("crates/gate-guest/src/gate.rs", lifted, &["2: unsafe code is for"]);
     problems("crates/gate-cli/src/a.rs", &lifted.replace("expect", "allow"), &["2: unsafe code is for"]);
     problems("crates/gate-abi/src/lib.rs", "//! x\n", &["1: the crate lacks"]);
     problems("crates/gate-abi/src/lib.rs", "//! x\n#![forbid(unsafe_code)]\n", &[]);
