@@ -377,10 +377,7 @@ static inline void gate_send_parts_(struct gate_session *session, struct gate_pa
 	header->index = 0;
 	parts[count].iov_base = (void *) (uintptr_t) &padding;
 	parts[count].iov_len = GATE_ALIGN_PACKET(size) - size;
-	for (left = GATE_ALIGN_PACKET(size);;) {
-		left -= gate_transfer_(session, parts, count + 1, -1);
-		if (left == 0)
-			return;
+	for (left = GATE_ALIGN_PACKET(size); left > 0; left -= gate_transfer_(session, parts, count + 1, -1)) {
 		/* The host may be waiting for room, so there must be some.  A full buffer has a whole packet in it. */
 		if (session->end == sizeof session->buffer && session->begin == 0)
 			gate_handle_one_(session);
