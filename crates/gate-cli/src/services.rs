@@ -7,13 +7,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use gate_runtime::Services;
 use gate_service::{Client, Factory, Registry, Scope};
+use gate_services::origin::{self, Connection, Connector};
 use gate_services::{catalog, identity, random, scope};
 use tokio::runtime::{Builder, Runtime};
 
 use self::config::Config;
-use crate::exit;
 use crate::failure::Failure;
 use crate::options::RunOptions;
+use crate::standard::Standard;
+use crate::{exit, module};
 
 /// Whom programs belong to that a user runs on their own machine.
 const PRINCIPAL: &str = "local";
@@ -22,6 +24,8 @@ const PRINCIPAL: &str = "local";
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) services: Services,
+    /// Of standard input and output. Dropping it would close it.
+    _connection: Option<Connection>,
     runtime: Runtime,
 }
 
@@ -35,11 +39,13 @@ impl Host {
             .build()
             .context("cannot wait for anything")
             .map_err(|error| Failure::host(&error))?;
-        let services = {
+        let connector = Connector::new();
+        let (services, connection) = {
             let _entered = runtime.enter();
-            services(&config).map_err(|error| Failure::host(&error))?
+            let connection = connect(options, &connector).map_err(|error| Failure::host(&error))?;
+            (services(&config, connector).map_err(|error| Failure::host(&error))?, connection)
         };
-        Ok(Self { services, runtime })
+        Ok(Self { services, _connection: connection, runtime })
     }
 
     /// Runs `future` to its end, and serves the program meanwhile.
@@ -48,10 +54,26 @@ impl Host {
     }
 }
 
-fn services(config: &Config) -> Result<Services> {
-    let mut factories: Vec<Arc<dyn Factory>> = vec![
+/// Makes standard input and output the first connection that the program accepts, or that it has accepted before it was written
+/// down; none if the module comes from standard input.
+fn connect(options: &RunOptions, connector: &Connector) -> Result<Option<Connection>> {
+    if module::is_stdin(options.module()) {
+        return Ok(None);
+    }
+    let input = Standard::input(std::io::stdin()).context("cannot use standard input")?;
+    let output = Standard::output(std::io::stdout()).context("cannot use standard output")?;
+    Ok(Some(connector.adopt(input, output)))
+}
+
+fn services(config: &Config, connector: Connector) -> Result<Services> {
+    let limits = origin::Limits {
+        max_connections: config.origin_connections,
+        buffer_size: config.origin_buffer_bytes,
+    };
+    let factories: Vec<Arc<dyn Factory>> = vec![
         Arc::new(catalog::Catalog),
         Arc::new(identity::Identity),
+        Arc::new(origin::Origin::new(limits, connector)),
         Arc::new(random::Random { bits_per_minute: config.random_bits_per_minute }),
         Arc::new(scope::Scope),
     ];

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use gate_packet::MAX_CREDIT_TO_PROGRAM;
+use gate_services::{origin, random};
+
 /// How services are configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) random_bits_per_minute: u32,
-    pub(crate) origin_connections: usize,
-    pub(crate) origin_buffer_bytes: usize,
+    pub(crate) origin_connections: u32,
+    pub(crate) origin_buffer_bytes: u32,
     pub(crate) localhost: Option<String>,
     pub(crate) shell: bool,
     pub(crate) kv_file: Option<PathBuf>,
@@ -21,9 +24,9 @@ impl Config {
     /// Reads what the user has given.
     pub(crate) fn parse(given: &[String]) -> Result<Self, String> {
         let mut config = Self {
-            random_bits_per_minute: gate_services::random::DEFAULT_BITS_PER_MINUTE,
-            origin_connections: 3,
-            origin_buffer_bytes: 32 << 10,
+            random_bits_per_minute: random::DEFAULT_BITS_PER_MINUTE,
+            origin_connections: origin::DEFAULT_MAX_CONNECTIONS,
+            origin_buffer_bytes: origin::DEFAULT_BUFFER_SIZE,
             localhost: None,
             shell: false,
             kv_file: None,
@@ -48,11 +51,10 @@ impl Config {
             }
             "origin.maxconns" => self.origin_connections = number(value)?,
             "origin.bufsize" => {
-                let bytes = number::<usize>(value)?;
-                if !bytes.is_power_of_two() || !(1 << 10..=1 << 24).contains(&bytes) {
-                    return Err("not a power of two from 1024 to 16777216".to_owned());
+                self.origin_buffer_bytes = number(value)?;
+                if !(1..=MAX_CREDIT_TO_PROGRAM).contains(&self.origin_buffer_bytes) {
+                    return Err(format!("it can be 1 to {MAX_CREDIT_TO_PROGRAM}"));
                 }
-                self.origin_buffer_bytes = bytes;
             }
             "localhost.addr" => self.localhost = Some(value.to_owned()),
             "shell.enabled" => self.shell = yes(value)?,

@@ -11,7 +11,7 @@ fn parse(given: &[&str]) -> Result<Config, String> {
 fn values_are_taken() {
     let config = parse(&[
         "random.bitsperminute=99999999999",
-        "origin.bufsize=65536",
+        "origin.bufsize=65520",
         "http.allow=example.com, *.example.org",
         "http.allow=third.example",
         "shell.enabled=true",
@@ -19,7 +19,7 @@ fn values_are_taken() {
     ])
     .unwrap();
     assert_eq!(config.random_bits_per_minute, u32::MAX);
-    assert_eq!(config.origin_buffer_bytes, 65536);
+    assert_eq!(config.origin_buffer_bytes, 65520);
     assert_eq!(config.http_allow, ["example.com", "*.example.org", "third.example"]);
     assert!(config.shell);
     assert_eq!(config.kv_file, Some("/tmp/a=b".into()));
@@ -35,6 +35,6 @@ fn errors_say_what_is_wrong() {
     check("random", "write it like");
     check("random.bitsperminute=", "not a number");
     check("random.bits=1", "there is no");
-    check("origin.bufsize=1000", "power of two");
+    check("origin.bufsize=65521", "1 to 65520");
     check("shell.enabled=yes", "neither true nor false");
 }
