@@ -326,6 +326,7 @@ impl Loop {
         let is_over = self.bytes.is_empty() && !self.from_program.is_data_open();
         if self.to_program.is_data_open() && (is_over || self.to_program.is_exhausted()) {
             self.to_program.end();
+            self.bytes.clear();
             out.data(Data { id, note: 0, bytes: &[] })?;
         }
         if self.from_program.is_flow_open() && !self.from_program.is_data_open() {
@@ -361,7 +362,9 @@ impl Service for Streams {
                 let data = packet.data().expect("a data packet has data");
                 let stream = self.get(data.id)?;
                 stream.from_program.data(data.bytes.len()).map_err(misuse)?;
-                stream.bytes.extend(data.bytes);
+                if stream.to_program.is_data_open() {
+                    stream.bytes.extend(data.bytes);
+                }
             }
         }
         Ok(())

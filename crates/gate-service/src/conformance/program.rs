@@ -113,7 +113,7 @@ impl Transcript {
         }
     }
 
-    pub(super) fn sent(&mut self, packet: &Packet<'_>) {
+    pub(crate) fn sent(&mut self, packet: &Packet<'_>) {
         match packet.domain() {
             Domain::Call => {
                 self.outstanding.push(self.calls.len());
@@ -129,7 +129,7 @@ impl Transcript {
         }
     }
 
-    pub(super) fn got(&mut self, packet: &Packet<'_>, has_streams: bool) -> Result<(), Rule> {
+    pub(crate) fn got(&mut self, packet: &Packet<'_>, has_streams: bool) -> Result<(), Rule> {
         if !has_streams && matches!(packet.domain(), Domain::Flow | Domain::Data) {
             return Err(Rule::NoStreams);
         }

@@ -72,3 +72,6 @@ impl fmt::Debug for Queue {
         f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

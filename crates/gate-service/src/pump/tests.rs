@@ -7,6 +7,8 @@ use super::{Fault, Pump};
 use crate::{Client, Scope, models};
 
 mod examples;
+mod lives;
+mod order;
 mod violations;
 
 /// A program that belongs to nobody.
