@@ -245,6 +245,10 @@ static void streams_end(size_t piece)
 	gate_stream_init(&second, &stream_service, 7, stream_buffer, sizeof stream_buffer);
 	CHECK(gate_stream_write(&second, "12", 2) == 2);
 	CHECK(!second.read_ended);
+
+	/* So is the struct, without being closed. */
+	gate_stream_init(&second, &stream_service, 7, stream_buffer, sizeof stream_buffer);
+	CHECK(stream_service.streams == &second && second.next == NULL);
 }
 
 static void mute(const char *service, int domain, const uint8_t *content, size_t size)
@@ -286,7 +290,7 @@ static void service_is_lost(size_t piece)
 
 static void flood(const char *service, int domain, const uint8_t *content, size_t size)
 {
-	static const uint8_t zeros[60000];
+	static const uint8_t zeros[60000] = {0};
 	int i;
 
 	(void) content;
@@ -307,7 +311,7 @@ static void count_info(struct gate_service *service, const void *content, size_t
 
 static void sending_receives(size_t piece)
 {
-	static const uint8_t zeros[60000];
+	static const uint8_t zeros[60000] = {0};
 	int i;
 
 	start(piece, flood);
