@@ -1,8 +1,9 @@
 //! Tests of who gets its turn when, and who has to wait.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use gate_packet::buffers::{Buffers, ServiceBuffer};
 use gate_packet::{Code, Domain, Packet, discovery, encode};
@@ -89,7 +90,7 @@ fn busy_services_take_turns() {
     let mut registry = Registry::new();
     let floods = ["a", "b", "c"];
     for name in floods {
-        registry.register(Arc::new(Probe::new(name, true))).unwrap();
+        registry.register(Arc::new(Probe::new(name, usize::MAX))).unwrap();
     }
     let mut pump = discovered(Pump::new(Arc::new(registry), client()), &floods);
     pump.receive(&[call(0, b""), call(1, b""), call(2, b"")].concat());
@@ -178,7 +179,7 @@ fn what_an_unavailable_service_keeps_is_kept() {
 
 #[test]
 fn a_service_is_made_with_the_first_packet_for_it() {
-    let probe = Arc::new(Probe::new("probe", false));
+    let probe = Arc::new(Probe::new("probe", 0));
     let mut registry = Registry::new();
     registry.register(Arc::<Probe>::clone(&probe)).unwrap();
     let registry = Arc::new(registry);
@@ -196,7 +197,7 @@ fn a_service_is_made_with_the_first_packet_for_it() {
 
 #[test]
 fn only_a_service_that_is_woken_is_polled() {
-    let probes = ["a", "b"].map(|name| Arc::new(Probe::new(name, false)));
+    let probes = ["a", "b"].map(|name| Arc::new(Probe::new(name, 0)));
     let mut registry = Registry::new();
     for probe in &probes {
         registry.register(Arc::<Probe>::clone(probe)).unwrap();
@@ -216,11 +217,63 @@ fn only_a_service_that_is_woken_is_polled() {
     assert_eq!(polls(), [1, 2]);
 }
 
+#[test]
+fn a_service_that_stopped_for_lack_of_room_goes_on_when_there_is_some() {
+    let mut registry = Registry::new();
+    registry.register(Arc::new(Probe::new("probe", 3000))).unwrap();
+    let mut pump = discovered(Pump::new(Arc::new(registry), client()), &["probe"]);
+    pump.receive(&call(0, b""));
+    let mut count = 0;
+    for _ in 0..4 {
+        poll(&mut pump);
+        count += take(&mut pump).len();
+    }
+    assert_eq!(count, 3000);
+}
+
+#[test]
+fn a_service_that_was_saved_is_polled() {
+    let probe = Arc::new(Probe::new("probe", 0));
+    let mut registry = Registry::new();
+    registry.register(Arc::<Probe>::clone(&probe)).unwrap();
+    let mut pump = discovered(Pump::new(Arc::new(registry), client()), &["probe"]);
+    answer(&mut pump, &call(0, b""));
+    let before = probe.state.lock().unwrap().polls;
+    now(pump.save()).unwrap();
+    poll(&mut pump);
+    assert_eq!(probe.state.lock().unwrap().polls, before + 1);
+}
+
+#[test]
+fn many_packets_are_handled_a_few_at_a_time() {
+    let mut pump = discovered(pump(), &["echo"]);
+    pump.receive(&call(0, b"").repeat(1000));
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut handled = Vec::new();
+    // It is polled only when it asks for it.
+    while wakes.0.load(Ordering::Relaxed) == handled.len() {
+        pump.poll(&mut Context::from_waker(&waker)).unwrap();
+        handled.push(take(&mut pump).len());
+    }
+    assert_eq!(handled.iter().sum::<usize>(), 1000);
+    assert!(handled.iter().all(|count| *count <= 256), "{handled:?}");
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// A service that tells what happens to it.
 struct Probe {
     name: &'static str,
-    /// Whether it sends without end.
-    is_flood: bool,
+    /// How many packets it sends when it can.
+    packets: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -233,8 +286,8 @@ struct State {
 }
 
 impl Probe {
-    fn new(name: &'static str, is_flood: bool) -> Self {
-        Self { name, is_flood, state: Arc::default() }
+    fn new(name: &'static str, packets: usize) -> Self {
+        Self { name, packets, state: Arc::default() }
     }
 }
 
@@ -245,13 +298,13 @@ impl Factory for Probe {
 
     fn create(&self, config: Config, snapshot: Vec<u8>) -> BoxFuture<'static, Created> {
         self.state.lock().unwrap().made.push((config.code, snapshot));
-        let service = Probed { is_flood: self.is_flood, state: Arc::clone(&self.state) };
+        let service = Probed { packets: self.packets, state: Arc::clone(&self.state) };
         Box::pin(async { Ok(Box::new(service) as Box<dyn Service>) })
     }
 }
 
 struct Probed {
-    is_flood: bool,
+    packets: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -264,7 +317,8 @@ impl Service for Probed {
         let mut state = self.state.lock().unwrap();
         state.polls += 1;
         state.waker = Some(context.waker().clone());
-        while self.is_flood && out.has_room() {
+        while self.packets > 0 && out.has_room() {
+            self.packets -= 1;
             out.info(&[0; 100])?;
         }
         Ok(())
