@@ -13,6 +13,8 @@
 //! | the examples `wc`, `csv2json` | `examples/` | | clang | 0.2 MB |
 //! | a text index in Rust | `guests/rust` | | Debian's rustc 1.63 | 6 MB |
 //! | log summary | `examples/go` | | Go ≥ 1.21 | 3.5 MB |
+//! | programs that use services | crate `gain` and `guests/gain` | 0.5.0 | Debian's rustc 1.63 | 2 MB |
+//! | the examples of `gate-guest` | `crates/gate-guest` | | Debian's rustc 1.63 | 2 MB |
 //!
 //! **CRuby** comes as a library for JavaScript hosts. npm's `binaryen` merges it with `guests/ruby/command.wat`, whose
 //! `_start` initializes Ruby with the arguments of the command line and loads the file named there; the JavaScript
@@ -41,9 +43,11 @@ mod clang;
 mod diff;
 mod packages;
 mod ruby;
+mod rust;
 
 pub use diff::{DIFF_ARGUMENTS, DIFF_ENVIRONMENT, DIFF_STDIN, DiffProgram, diff_programs};
 pub use ruby::ruby;
+pub use rust::{gain, rust, sdk_example};
 
 /// How long one compilation or download may take; SQLite takes half a minute on one busy processor.
 const BUILD_DEADLINE: Duration = Duration::from_secs(15 * 60);
@@ -233,29 +237,6 @@ pub fn go() -> Result<PathBuf> {
             .env("GOTOOLCHAIN", "local")
             .run(BUILD_DEADLINE)?
             .success()?;
-        Ok(())
-    })
-}
-
-/// Compiles a Rust program of one file for WASI with Debian's compiler, which knows edition 2021 as of Rust 1.63.
-///
-/// # Errors
-/// The Debian packages are missing, or the program does not compile.
-pub fn rust(source: &Path) -> Result<PathBuf> {
-    /// Not the one on `PATH`, which is likely a newer one without this target.
-    const RUSTC: &str = "/usr/bin/rustc";
-    let needs = "a Rust compiler for WASI: Debian packages rustc and libstd-rust-dev-wasm32";
-    let version = packages::output(Program::new(RUSTC).arg("--version"), needs)?;
-    let name = source.file_stem().unwrap_or_default().to_string_lossy();
-    let ingredients = (version, read_all(&[source.to_owned()])?);
-    cache::produce(&cache::guest_directory()?, &name, ".wasm", &ingredients, |product| {
-        Program::new(RUSTC)
-            .args(["--edition=2021", "--target=wasm32-wasi", "-O", "--crate-name=guest", "-o"])
-            .arg(product)
-            .arg(source)
-            .run(BUILD_DEADLINE)?
-            .success()
-            .with_context(|| format!("this needs {needs}"))?;
         Ok(())
     })
 }

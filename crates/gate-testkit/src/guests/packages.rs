@@ -1,7 +1,7 @@
 //! Sources and programs from crates.io and npm, at fixed versions.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -34,14 +34,27 @@ pub(super) fn crate_sources() -> Result<PathBuf> {
         fs::create_dir_all(project.join("src"))?;
         fs::write(project.join("Cargo.toml"), MANIFEST)?;
         fs::write(project.join("src/lib.rs"), "")?;
-        Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["vendor", "--quiet"])
-            .arg(product)
-            .directory(&project)
-            .run(BUILD_DEADLINE)?
-            .success()?;
-        Ok(())
+        cargo_vendor(&project, &[], product)
     })
+}
+
+/// Puts the sources of the crates in the Cargo.lock of the package in `project` into a new directory, each in a directory of its name.
+///
+/// # Errors
+/// Cargo cannot fetch them, or Cargo.lock does not fit Cargo.toml.
+pub(super) fn vendor(project: &Path, directory: &Path) -> Result<()> {
+    cargo_vendor(project, &["--locked"], directory)
+}
+
+fn cargo_vendor(project: &Path, options: &[&str], directory: &Path) -> Result<()> {
+    Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["vendor", "--quiet"])
+        .args(options)
+        .arg(directory)
+        .directory(project)
+        .run(BUILD_DEADLINE)?
+        .success()?;
+    Ok(())
 }
 
 /// The directory of an npm package without its dependencies.

@@ -97,6 +97,18 @@ fn guests_are_commands() {
 }
 
 #[test]
+fn programs_that_use_services_are_commands() {
+    let sdk = ["catalog", "counter", "dice", "echo", "peers"].map(|name| guests::sdk_example(name).unwrap());
+    let gain = ["catalog", "echo", "peers", "random"].map(|name| guests::gain(name).unwrap());
+    for path in sdk.iter().chain(&gain) {
+        let exports = exports(&fs::read(path).unwrap());
+        for name in ["_start", "memory"] {
+            assert!(exports.iter().any(|export| export == name), "{} exports {exports:?}", path.display());
+        }
+    }
+}
+
+#[test]
 fn scenarios_on_the_reference_engine() {
     let Some(engine) = reference_engine("scenarios_on_the_reference_engine") else { return };
     for scenario in SCENARIOS {
