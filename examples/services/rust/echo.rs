@@ -36,6 +36,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStre
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
+use tower::Service as _;
 
 /// Where Gate puts the socket.
 const SOCKET: i32 = 3;
@@ -51,26 +52,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
     runtime.block_on(async {
         let services = Arc::new(Services::default());
-        let server = Server::builder()
-            .add_service(RootServer::from_arc(Arc::clone(&services)))
-            .add_service(InstanceServer::from_arc(services));
+        let root = RootServer::from_arc(Arc::clone(&services));
+        let instance = InstanceServer::from_arc(services);
+        let service = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+            let (mut root, mut instance) = (root.clone(), instance.clone());
+            let is_root = request.uri().path().starts_with("/gate.grpc.Root/");
+            async move { if is_root { root.call(request).await } else { instance.call(request).await } }
+        });
+        let server = Server::builder();
         match address.as_deref().map(|address| (address, address.strip_prefix("unix:"))) {
             None => {
                 let (connection, ended) = inherited()?;
                 tokio::select! {
-                    served = server.serve_with_incoming(connection) => served?,
+                    served = server.serve_with_incoming(service, connection) => served?,
                     _ = ended => {}
                 }
             }
             Some((_, Some(path))) => {
                 let listener = UnixListener::bind(path)?;
                 eprintln!("listening at unix:{path}");
-                server.serve_with_incoming(UnixListenerStream::new(listener)).await?;
+                server.serve_with_incoming(service, UnixListenerStream::new(listener)).await?;
             }
             Some((address, None)) => {
                 let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
                 eprintln!("listening at {}", listener.local_addr()?);
-                server.serve_with_incoming(TcpListenerStream::new(listener)).await?;
+                server.serve_with_incoming(service, TcpListenerStream::new(listener)).await?;
             }
         }
         Ok(())
