@@ -37,7 +37,7 @@ mod program;
 mod run;
 
 pub use damage::damaged_snapshots;
-pub use garbage::garbage;
+pub use garbage::{fuzz, garbage};
 pub use program::{Call, Rule, Stream, Transcript};
 pub use run::{Life, Point, drops, lives, no_room, play, quiet};
 

@@ -41,6 +41,100 @@ pub async fn garbage(subject: impl Fn() -> Subject) -> Result<(), Breach> {
     Ok(())
 }
 
+/// Has a program do what `bytes` say, whatever they are, with the service being saved and made again in between: for fuzzers. If they begin with
+/// 255, a snapshot follows from which the service is made. As with [`garbage`], the service must not be one that does what it is told to
+/// its host.
+///
+/// # Errors
+/// The [`Breach`] that is found.
+pub async fn fuzz(subject: Subject, bytes: &[u8]) -> Result<(), Breach> {
+    let mut bytes = bytes;
+    let snapshot = match bytes.split_first() {
+        Some((&255, rest)) => {
+            bytes = rest;
+            Some(piece(&mut bytes).to_vec())
+        }
+        _ => None,
+    };
+    let mut sent = Vec::new();
+    match fuzz_from(&subject, snapshot.clone(), bytes, &mut sent).await {
+        Err(Breach::Failed { failure: Failure::Program(_), .. }) => Ok(()),
+        Err(Breach::Failed { failure, .. }) => match (snapshot, failure) {
+            (Some(_), Failure::Snapshot(_)) => Ok(()),
+            (Some(snapshot), failure) => Err(Breach::Damaged { snapshot, failure }),
+            (None, failure) => Err(Breach::Blame { sent, failure }),
+        },
+        result => result,
+    }
+}
+
+async fn fuzz_from(
+    subject: &Subject,
+    snapshot: Option<Vec<u8>>,
+    mut bytes: &[u8],
+    sent: &mut Vec<Message>,
+) -> Result<(), Breach> {
+    let has_streams = subject.factory.0.properties().has_streams;
+    let mut host = match snapshot {
+        None => Host::new(subject).await?,
+        Some(snapshot) => match Host::restore(subject, snapshot.clone()).await {
+            Ok(host) => host,
+            Err(Failure::Snapshot(_)) => return Ok(()),
+            Err(failure) => return Err(Breach::Damaged { snapshot, failure }),
+        },
+    };
+    while let Some((&op, rest)) = bytes.split_first() {
+        bytes = rest;
+        let message = match op % 8 {
+            0 | 1 => Message::call(piece(&mut bytes)),
+            2 => Message::info(piece(&mut bytes)),
+            3 if has_streams => Message::flow(small(&mut bytes), any(&mut bytes)),
+            4 if has_streams => Message::data(small(&mut bytes), small(&mut bytes), piece(&mut bytes)),
+            5 => {
+                host.remake().await?;
+                continue;
+            }
+            6 => {
+                host.save().await?;
+                continue;
+            }
+            _ => {
+                host.poll_once().await?;
+                continue;
+            }
+        };
+        sent.push(message.clone());
+        if !host.send_now(&message).await? {
+            break;
+        }
+    }
+    host.poll_once().await?;
+    host.remake().await?;
+    host.poll_once().await
+}
+
+/// The bytes behind the one that says how many there are; or fewer, if there are.
+fn piece<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let Some((&len, rest)) = bytes.split_first() else { return &[] };
+    let (piece, rest) = rest.split_at_checked(usize::from(len)).unwrap_or((rest, &[]));
+    *bytes = rest;
+    piece
+}
+
+/// A small number, perhaps negative.
+fn small(bytes: &mut &[u8]) -> i32 {
+    let Some((&number, rest)) = bytes.split_first() else { return 0 };
+    *bytes = rest;
+    i32::from(number.cast_signed())
+}
+
+/// A number.
+fn any(bytes: &mut &[u8]) -> i32 {
+    let Some((number, rest)) = bytes.split_first_chunk() else { return small(bytes) };
+    *bytes = rest;
+    i32::from_le_bytes(*number)
+}
+
 async fn send(subject: &Subject, messages: &[Message]) -> Result<(), Breach> {
     match try_send(subject, messages).await {
         Err(Breach::Failed { failure: Failure::Program(_), .. }) => Ok(()),

@@ -194,3 +194,22 @@ fn each_breach_is_found() {
     let found = breach(Wrong::Picky);
     assert!(matches!(found, Breach::Remade { .. }), "{found}");
 }
+
+#[test]
+fn what_a_fuzzer_says_is_done() {
+    let fuzz =
+        |wrong: Wrong, bytes: &[u8]| finish(super::fuzz(Subject::new(Arc::new(wrong), Script::new()), bytes));
+    let call_poll_remake = [0, 1, b'a', 0, 2, b'b', b'c', 7, 5];
+    assert!(
+        matches!(fuzz(Wrong::Blames, &call_poll_remake), Err(Breach::Blame { sent, .. }) if sent.len() == 2)
+    );
+    assert!(matches!(fuzz(Wrong::Trusts, &[255, 2, 1, 255, 7]), Err(Breach::Damaged { .. })));
+    assert!(matches!(fuzz(Wrong::Picky, &[0, 0, 5]), Err(Breach::Remade { .. })));
+    let (flow, data) = ([3, 0, 9, 0, 0, 0], [4, 0, 0, 3, b'a', b'b', b'c']);
+    let all = [&[0, 0][..], &flow, &data, &flow, &[7, 6, 5, 7]].concat();
+    for name in ["echo", "swap", "slow", "stream"] {
+        for len in 0..all.len() {
+            finish(super::fuzz(Subject::new(models::factory(name), Script::new()), &all[..len])).unwrap();
+        }
+    }
+}
