@@ -4,3 +4,4 @@
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod origin;
