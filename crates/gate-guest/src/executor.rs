@@ -16,6 +16,10 @@ use crate::transport::Transport;
 
 const BITS: usize = 32;
 
+/// How often tasks that can go on are run before the host is asked whether there is something for others. A call of the host takes
+/// longer than most tasks do, and what they send goes together.
+const ROUNDS: usize = 16;
+
 /// Which of 32 tasks can go on.
 #[derive(Default)]
 struct Word(AtomicU32);
@@ -112,6 +116,7 @@ where
     let word = Arc::new(Word(AtomicU32::new(1)));
     let waker = Waker::from(Arc::new(TaskWaker { word: Arc::clone(&word), bit: 1 }));
     let mut future = Box::pin(main(gate.clone()));
+    let mut rounds = 0_usize;
     let value = loop {
         if word.0.swap(0, Ordering::Relaxed) != 0 {
             if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -121,7 +126,11 @@ where
         gate.take_spawned().into_iter().for_each(|task| tasks.add(task));
         tasks.run();
         gate.take_spawned().into_iter().for_each(|task| tasks.add(task));
-        gate.exchange(word.0.load(Ordering::Relaxed) == 0 && !tasks.is_ready());
+        let idle = word.0.load(Ordering::Relaxed) == 0 && !tasks.is_ready();
+        rounds = rounds.wrapping_add(1);
+        if idle || rounds % ROUNDS == 0 {
+            gate.exchange(idle);
+        }
     };
     // Streams that are dropped say so.
     drop(future);

@@ -162,3 +162,30 @@ fn what_is_left_is_dropped_and_what_was_to_be_sent_is_sent() {
         assert!(packets.contains(&expected), "{expected:?} in {packets:?}");
     }
 }
+
+#[test]
+fn a_task_that_never_waits_does_not_keep_the_others_from_the_host() {
+    let host = FakeHost::new(|event, sender| {
+        if let Event::Call(..) = event {
+            sender.reply("s", 0, b"reply");
+        }
+    });
+    let rounds = run_with(host, |gate| async move {
+        let busy = gate.clone();
+        gate.spawn(async move {
+            loop {
+                busy.yield_now().await;
+            }
+        });
+        let (own, service) = (gate.clone(), gate.service("s"));
+        let call = gate.spawn(async move { service.call(b"call").await });
+        let mut call = alloc::boxed::Box::pin(call);
+        let mut rounds = 0;
+        while own.timeout(Duration::default(), call.as_mut()).await.is_none() {
+            own.yield_now().await;
+            rounds += 1;
+        }
+        rounds
+    });
+    assert!((1..100).contains(&rounds), "{rounds}");
+}
