@@ -16,6 +16,8 @@ use crate::watch::watched;
 
 /// How much is read from a program at once: a packet of the largest size.
 const CHUNK_BYTES: usize = 64 << 10;
+/// How much is read from a program that has not just sent much. The pump keeps that much room for it all the time.
+const SMALL_CHUNK_BYTES: usize = 4 << 10;
 /// How often that is done before something else has its turn, however fast the program writes.
 const CHUNKS: usize = 8;
 
@@ -48,6 +50,8 @@ impl Services {
 pub(crate) struct Packets {
     socket: AsyncFd<OwnedFd>,
     pump: Pump,
+    /// How much is read next.
+    chunk: usize,
     closed: bool,
 }
 
@@ -57,7 +61,7 @@ impl Packets {
     pub(crate) fn new(socket: OwnedFd, services: &Services) -> std::io::Result<Option<Self>> {
         let pump = Pump::new(Arc::clone(&services.registry), Arc::clone(&services.client));
         match watched(socket, Interest::READABLE | Interest::WRITABLE) {
-            Ok(socket) => Ok(Some(Self { socket, pump, closed: false })),
+            Ok(socket) => Ok(Some(Self { socket, pump, chunk: SMALL_CHUNK_BYTES, closed: false })),
             // It cannot be waited for, so it is not a socket.
             Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => Ok(None),
             Err(error) => Err(error),
@@ -73,7 +77,7 @@ impl Packets {
             None,
         )?;
         let socket = watched(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok((Self { socket, pump, closed: false }, theirs))
+        Ok((Self { socket, pump, chunk: SMALL_CHUNK_BYTES, closed: false }, theirs))
     }
 
     /// All that is on the way, in a program that has stopped and whose end of the stream is `theirs`. What it has sent is
@@ -107,6 +111,7 @@ impl Packets {
             let sent = self.send(context);
             let received = self.receive(context);
             if sent.is_pending() && received.is_pending() {
+                self.pump.shrink();
                 return Ok(());
             }
         }
@@ -145,14 +150,23 @@ impl Packets {
             let Ok(mut guard) = ready!(self.socket.poll_read_ready(context)) else {
                 return self.close_stream();
             };
-            let socket = self.socket.get_ref();
+            let (socket, chunk) = (self.socket.get_ref(), self.chunk);
             let received = self.pump.receive_with(|bytes| {
-                bytes.reserve(CHUNK_BYTES);
-                rustix::net::recv(socket, rustix::buffer::spare_capacity(bytes), RecvFlags::DONTWAIT)
+                bytes.reserve(chunk);
+                let room = bytes.capacity() - bytes.len();
+                let buffer = rustix::buffer::spare_capacity(bytes);
+                rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT).map(|(count, _)| (count, room))
             });
             match received {
                 Ok((0, _)) => return self.close_stream(),
-                Ok(_) => return Poll::Ready(()),
+                Ok((count, room)) => {
+                    // That was all: there is no need to ask.
+                    if count < room {
+                        guard.clear_ready();
+                    }
+                    self.chunk = if count < SMALL_CHUNK_BYTES { SMALL_CHUNK_BYTES } else { CHUNK_BYTES };
+                    return Poll::Ready(());
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => guard.clear_ready(),
                 Err(_) => return self.close_stream(),
