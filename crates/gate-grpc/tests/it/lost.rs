@@ -1,0 +1,172 @@
+//! Servers that go away while programs use them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_grpc::{Services, Timeouts};
+use gate_packet::Domain;
+
+use crate::harness::{EchoServer, Events, Program, config, echo_path, run, start};
+
+#[test]
+fn a_program_without_calls_does_not_notice() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "echo").await;
+        for content in [b"a", b"b", b"c"] {
+            program.call(content).await;
+            assert_eq!(program.reply().await, content);
+            server.kill();
+            server.start_again();
+        }
+    });
+}
+
+#[test]
+fn calls_are_made_again() {
+    let mut server = EchoServer::start();
+    run(async {
+        let log = Arc::<Events>::default();
+        let services = Services::start(config(&[], &[&server.target()], &log)).await.unwrap();
+        let mut program = Program::start(&services, "echo/later").await;
+        program.call(b"1").await;
+        program.call(b"2").await;
+        program.info(b"").await;
+        assert_eq!(program.reply().await, b"1");
+        assert_eq!(program.reply().await, b"2");
+        program.call(b"3").await;
+        program.call(b"4").await;
+        program.until(|| true).await;
+        server.kill();
+        program.until(|| log.all().contains(&"disconnected".to_owned())).await;
+        program.call(b"5").await;
+        server.start_again();
+        program.info(b"").await;
+        for content in [b"3", b"4", b"5"] {
+            assert_eq!(program.reply().await, content);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_restarts_before_anything_has_passed_gets_the_snapshot_again() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "echo/later").await;
+        program.call(b"1").await;
+        program.call(b"2").await;
+        let snapshot = program.save().await.unwrap();
+        let mut clone = Program::resume(&services, "echo/later", snapshot).await.unwrap();
+        server.kill();
+        server.start_again();
+        for program in [&mut program, &mut clone] {
+            program.info(b"").await;
+            assert_eq!(program.reply().await, b"1");
+            assert_eq!(program.reply().await, b"2");
+        }
+    });
+}
+
+#[test]
+fn a_program_is_saved_without_a_server() {
+    let mut server = EchoServer::start();
+    run(async {
+        let log = Arc::<Events>::default();
+        let mut config = config(&[], &[&server.target()], &log);
+        config.timeouts = Timeouts { reconnect: Duration::from_millis(300), ..Timeouts::USUAL };
+        let services = Services::start(config).await.unwrap();
+        let mut program = Program::start(&services, "echo/later").await;
+        program.call(b"1").await;
+        program.info(b"").await;
+        assert_eq!(program.reply().await, b"1");
+        program.call(b"2").await;
+        program.call(b"3").await;
+        program.until(|| true).await;
+        server.kill();
+        log.wait("disconnected").await;
+        program.put(Domain::Call, b"4");
+        let snapshot = program.save().await.unwrap();
+
+        server.start_again();
+        let mut clone = Program::resume(&services, "echo/later", snapshot).await.unwrap();
+        for program in [&mut program, &mut clone] {
+            program.info(b"").await;
+            for content in [b"2", b"3", b"4"] {
+                assert_eq!(program.reply().await, content);
+            }
+            assert!(program.save().await.unwrap().is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_program_does_not_wait_for_ever() {
+    let mut server = EchoServer::start();
+    run(async {
+        let log = Arc::<Events>::default();
+        let mut config = config(&[], &[&server.target()], &log);
+        config.timeouts = Timeouts { reconnect: Duration::from_millis(300), ..Timeouts::USUAL };
+        let services = Services::start(config).await.unwrap();
+        let mut program = Program::start(&services, "echo").await;
+        server.kill();
+        log.wait("disconnected").await;
+        program.put(Domain::Call, b"1");
+        let failure = program.failure().await;
+        assert!(
+            failure.contains("service failed: service \"echo\": no server: cannot connect to unix:"),
+            "{failure}"
+        );
+        // And so it stays.
+        assert!(program.failure().await.contains("failed before"));
+        assert!(program.save().await.is_err());
+        // Others go on.
+        server.start_again();
+        let mut program = Program::start(&services, "echo").await;
+        program.call(b"2").await;
+        assert_eq!(program.reply().await, b"2");
+    });
+}
+
+#[test]
+fn a_command_is_started_again() {
+    run(async {
+        let path = echo_path();
+        let log = Arc::<Events>::default();
+        let services = Services::start(config(&[path.to_str().unwrap()], &[], &log)).await.unwrap();
+        let mut program = Program::start(&services, "echo").await;
+        program.call(b"1").await;
+        assert_eq!(program.reply().await, b"1");
+        let children = children();
+        assert_eq!(children.len(), 1, "{children:?}");
+        rustix::process::kill_process(children[0], rustix::process::Signal::KILL).unwrap();
+        program.call(b"2").await;
+        assert_eq!(program.reply().await, b"2");
+        log.wait("exited signal: 9").await;
+        services.close().await;
+    });
+}
+
+/// The processes that this test has started.
+fn children() -> Vec<rustix::process::Pid> {
+    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let pids = text.split_whitespace().map(|pid| pid.parse().unwrap());
+    pids.filter_map(rustix::process::Pid::from_raw).collect()
+}
+
+#[test]
+fn a_program_with_streams_ends() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "echo").await;
+        program.send(Domain::Flow, &[0; 8]).await.unwrap();
+        program.call(b"1").await;
+        assert_eq!(program.reply().await, b"1");
+        server.kill();
+        server.start_again();
+        let failure = program.failure().await;
+        assert!(failure.contains("with what the server knew of the program's streams"), "{failure}");
+    });
+}
