@@ -44,10 +44,12 @@ mod diff;
 mod packages;
 mod ruby;
 mod rust;
+mod sdk;
 
 pub use diff::{DIFF_ARGUMENTS, DIFF_ENVIRONMENT, DIFF_STDIN, DiffProgram, diff_programs};
 pub use ruby::ruby;
 pub use rust::{gain, rust, sdk_example};
+pub use sdk::{sdk_c, sdk_go};
 
 /// How long one compilation or download may take; SQLite takes half a minute on one busy processor.
 const BUILD_DEADLINE: Duration = Duration::from_secs(15 * 60);

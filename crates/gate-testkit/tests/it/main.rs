@@ -1,5 +1,7 @@
 //! The guest programs exist, and do what the scenarios say on another engine.
 
+mod sdk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
