@@ -6,6 +6,7 @@ pub mod http;
 pub mod identity;
 pub mod kv;
 pub mod log;
+pub mod origin;
 pub mod random;
 pub mod scope;
 
