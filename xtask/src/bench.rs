@@ -13,6 +13,7 @@ mod density;
 mod first_output;
 mod programs;
 mod reference;
+mod services;
 mod start;
 mod stdout;
 mod stoppable;
@@ -41,6 +42,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "compile", about: "compiling, stoppable and not: time and code", run: compile::run },
     Bench { name: "suspend", about: "stopping, continuing, snapshots", run: suspend::run },
     Bench { name: "first-output", about: "the first output of a new module", run: first_output::run },
+    Bench { name: "services", about: "streams, calls, and many programs that call", run: services::run },
 ];
 
 /// A line of the table.

@@ -122,13 +122,25 @@ impl Program {
         stdout: BorrowedFd<'_>,
         continued: Option<Continued>,
     ) -> Result<Instance> {
+        self.launch_with(container, stdin, stdout, &Services::none(), continued)
+    }
+
+    /// Likewise, with services.
+    pub(super) fn launch_with(
+        &self,
+        container: &mut Container,
+        stdin: BorrowedFd<'_>,
+        stdout: BorrowedFd<'_>,
+        services: &Services,
+        continued: Option<Continued>,
+    ) -> Result<Instance> {
         let given = Given {
             artifact: self.artifact.file.as_fd(),
             streams: [stdin, stdout, stdout],
             image: None,
             wall_time: None,
             suspend_after: None,
-            services: &Services::none(),
+            services,
         };
         Ok(Instance::launch(container, self.launch.clone(), &given, continued, &mut watch())?)
     }

@@ -11,7 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use gate_runtime::{Container, Continued, Format, Instance, Restoration, Services, Stops, Suspended, Tier, Verdict};
+use gate_runtime::{
+    Container, Continued, Format, Instance, Restoration, Services, Stops, Suspended, Tier, Verdict,
+};
 use gate_testkit::guests::kernel;
 
 use super::programs::{self, PATIENCE, Program};

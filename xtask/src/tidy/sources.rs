@@ -23,8 +23,7 @@ const FORBID_UNSAFE: &[&str] = &[
 ];
 
 /// Where the lint against `unsafe` may be lifted: also for the functions that guests import.
-const UNSAFE: &[&str] =
-    &["crates/gate-engine/", "crates/gate-guest/src/import.rs", "crates/gate-sandbox/"];
+const UNSAFE: &[&str] = &["crates/gate-engine/", "crates/gate-guest/src/import.rs", "crates/gate-sandbox/"];
 
 /// These files name what they look for.
 const SELF: &str = "xtask/src/tidy/";
