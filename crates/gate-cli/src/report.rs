@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gate_runtime::{Failure, Frame, Limit, Outcome, RefusalKind, Report, Value, Verdict};
 
 use crate::options::RunOptions;
-use crate::text::{bytes, escaped, escaped_lines};
+use crate::text::{bytes, chain, escaped, escaped_lines};
 
 /// One sentence about a run that did not end by the program's own will; `None` if it did.
 pub(crate) fn sentence(verdict: &Verdict, options: &RunOptions) -> Option<String> {
@@ -57,11 +57,7 @@ fn service(name: &str, failure: &Failure) -> String {
         Failure::Snapshot(message) => {
             format!("the snapshot was refused: of service {name}: {}", escaped(message))
         }
-        Failure::Service(source) => {
-            let causes = std::iter::successors(source.source(), |cause| cause.source());
-            let chain = causes.fold(source.to_string(), |chain, cause| format!("{chain}: {cause}"));
-            format!("service {name} failed: {}", escaped(&chain))
-        }
+        Failure::Service(source) => format!("service {name} failed: {}", escaped(&chain(&**source))),
     }
 }
 

@@ -1,17 +1,20 @@
 //! The services that a program can discover, and the runtime that they live in.
 
 mod config;
+mod notices;
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use gate_runtime::Services;
 use gate_service::{Client, Factory, Registry, Scope};
-use gate_services::origin::{self, Connection, Connector};
+use gate_services::kv::{self, Kv, Store};
+use gate_services::origin::{self, Connection, Connector, Origin};
 use gate_services::{catalog, identity, random, scope};
 use tokio::runtime::{Builder, Runtime};
 
 use self::config::Config;
+use self::notices::Notices;
 use crate::failure::Failure;
 use crate::options::RunOptions;
 use crate::standard::Standard;
@@ -26,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) services: Services,
     /// Of standard input and output. Dropping it would close it.
     _connection: Option<Connection>,
+    /// Those of other programs, until they are closed.
+    grpc: Option<gate_grpc::Services>,
     runtime: Runtime,
 }
 
@@ -39,18 +44,30 @@ impl Host {
             .build()
             .context("cannot wait for anything")
             .map_err(|error| Failure::host(&error))?;
-        let connector = Connector::new();
-        let (services, connection) = {
-            let _entered = runtime.enter();
-            let connection = connect(options, &connector).map_err(|error| Failure::host(&error))?;
-            (services(&config, connector).map_err(|error| Failure::host(&error))?, connection)
-        };
-        Ok(Self { services, _connection: connection, runtime })
+        let made = runtime.block_on(async {
+            let connector = Connector::new();
+            let connection = connect(options, &connector)?;
+            let mut factories = built_in(&config, connector)?;
+            let grpc = external(options).await?;
+            factories.extend(grpc.iter().flat_map(gate_grpc::Services::factories));
+            anyhow::Ok((services(&config, factories)?, connection, grpc))
+        });
+        let (services, connection, grpc) = made.map_err(|error| Failure::host(&error))?;
+        Ok(Self { services, _connection: connection, grpc, runtime })
     }
 
     /// Runs `future` to its end, and serves the program meanwhile.
     pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Commands get the time to end that they are allowed.
+        if let Some(grpc) = self.grpc.take() {
+            self.runtime.block_on(grpc.close());
+        }
     }
 }
 
@@ -65,18 +82,45 @@ fn connect(options: &RunOptions, connector: &Connector) -> Result<Option<Connect
     Ok(Some(connector.adopt(input, output)))
 }
 
-fn services(config: &Config, connector: Connector) -> Result<Services> {
+fn built_in(config: &Config, connector: Connector) -> Result<Vec<Arc<dyn Factory>>> {
     let limits = origin::Limits {
         max_connections: config.origin_connections,
         buffer_size: config.origin_buffer_bytes,
     };
-    let factories: Vec<Arc<dyn Factory>> = vec![
+    let mut factories: Vec<Arc<dyn Factory>> = vec![
         Arc::new(catalog::Catalog),
         Arc::new(identity::Identity),
-        Arc::new(origin::Origin::new(limits, connector)),
+        Arc::new(Origin::new(limits, connector)),
         Arc::new(random::Random { bits_per_minute: config.random_bits_per_minute }),
         Arc::new(scope::Scope),
     ];
+    if let Some(path) = &config.kv_file {
+        let limits = kv::Limits {
+            keys_per_principal: kv::DEFAULT_KEYS_PER_PRINCIPAL,
+            bytes_per_principal: kv::DEFAULT_BYTES_PER_PRINCIPAL,
+            total_bytes: kv::DEFAULT_TOTAL_BYTES,
+        };
+        let store = Store::open(path, limits, Box::new(notices::storage))?;
+        factories.push(Arc::new(Kv::new(store)));
+    }
+    Ok(factories)
+}
+
+/// The services of other programs.
+async fn external(options: &RunOptions) -> Result<Option<gate_grpc::Services>> {
+    if options.grpc.is_empty() && options.grpc_command.is_empty() {
+        return Ok(None);
+    }
+    let config = gate_grpc::Config {
+        commands: options.grpc_command.clone(),
+        targets: options.grpc.clone(),
+        timeouts: gate_grpc::Timeouts::USUAL,
+        log: Arc::new(Notices),
+    };
+    Ok(Some(gate_grpc::Services::start(config).await?))
+}
+
+fn services(config: &Config, factories: Vec<Arc<dyn Factory>>) -> Result<Services> {
     let mut registry = Registry::new();
     for factory in factories {
         registry.register(factory)?;

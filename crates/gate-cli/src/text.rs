@@ -1,5 +1,6 @@
 //! Text for terminals.
 
+use std::error::Error;
 use std::ffi::OsStr;
 
 /// `text` with everything that could make a terminal do something written out: it comes from a stranger.
@@ -33,6 +34,17 @@ pub(crate) fn safe_lines(text: &str) -> String {
         safe.push_str(end);
     }
     safe
+}
+
+/// An error with all its causes.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// A size for people.
