@@ -14,6 +14,7 @@ mod host;
 pub mod inspect;
 mod memory;
 pub mod packets;
+pub mod pump;
 pub mod snapshot_read;
 pub mod upstream_snapshot;
 pub mod wasi_pointers;
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("gate_calls", gate_calls::run),
     ("inspect", inspect::run),
     ("packets", packets::run),
+    ("pump", pump::run),
     ("snapshot_read", snapshot_read::run),
     ("upstream_snapshot", upstream_snapshot::run),
     ("wasi_pointers", wasi_pointers::run),

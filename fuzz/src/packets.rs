@@ -26,7 +26,7 @@ fn stream(u: &mut Unstructured<'_>) -> Vec<u8> {
     out
 }
 
-fn append(u: &mut Unstructured<'_>, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn append(u: &mut Unstructured<'_>, out: &mut Vec<u8>) -> Result<()> {
     let code = match u.int_in_range(0..=3)? {
         0 => Code::Discovery,
         _ => Code::Service(u.int_in_range(0..=7)?),
