@@ -29,6 +29,32 @@ pub fn gate_runtime() -> Result<PathBuf> {
     Ok(directory()?.join("gate-runtime"))
 }
 
+/// The path of `examples/services/rust`, a program with services that talks gRPC.
+///
+/// # Errors
+/// As for [`gate`].
+pub fn echo_service() -> Result<PathBuf> {
+    static PATH: OnceLock<Result<PathBuf>> = OnceLock::new();
+    match PATH.get_or_init(build_echo_service) {
+        Ok(path) => Ok(path.clone()),
+        Err(error) => bail!("{error:#}"),
+    }
+}
+
+fn build_echo_service() -> Result<PathBuf> {
+    let target = cache::target_directory()?;
+    let path = target.join("release/examples/echo");
+    // What it is made of besides has little to do with what it does.
+    let parts = ["examples/services/rust", "crates/gate-grpc/src", "crates/gate-grpc/proto"];
+    let newest = newest_file(parts.map(|part| workspace().join(part)).to_vec(), SystemTime::UNIX_EPOCH)?;
+    let built = fs::metadata(&path).and_then(|metadata| metadata.modified());
+    if !built.is_ok_and(|time| time >= newest) {
+        // As in the tests of the workspace, so that nothing is built twice.
+        build(&["--workspace", "--example", "echo"], &target).context("cannot build the services")?;
+    }
+    Ok(path)
+}
+
 /// The directory of both programs, built at most once per process.
 fn directory() -> Result<&'static Path> {
     static DIRECTORY: OnceLock<Result<PathBuf>> = OnceLock::new();
@@ -48,15 +74,21 @@ fn build_if_needed() -> Result<PathBuf> {
     });
     if !fresh {
         // Cargo decides what there is to do: an executable may well be older than a source it does not contain.
-        Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--release", "--quiet", "--workspace", "--bins", "--target-dir"])
-            .arg(&target)
-            .directory(workspace())
-            .run(BUILD_DEADLINE)
-            .and_then(|finished| finished.success())
-            .context("cannot build gate and gate-runtime")?;
+        build(&["--workspace", "--bins"], &target).context("cannot build gate and gate-runtime")?;
     }
     Ok(directory)
+}
+
+fn build(what: &[&str], target: &Path) -> Result<()> {
+    Program::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--quiet"])
+        .args(what)
+        .arg("--target-dir")
+        .arg(target)
+        .directory(workspace())
+        .run(BUILD_DEADLINE)?
+        .success()?;
+    Ok(())
 }
 
 /// The root of the workspace this crate was compiled in.
@@ -68,15 +100,20 @@ pub fn workspace() -> PathBuf {
 /// When the lock file or a file of the crates' `src` directories was last changed; this crate's do not count.
 fn newest_source(workspace: &Path) -> Result<SystemTime> {
     let lock = workspace.join("Cargo.lock");
-    let mut newest = fs::metadata(&lock)
+    let newest = fs::metadata(&lock)
         .and_then(|metadata| metadata.modified())
         .with_context(|| format!("cannot look at {}", lock.display()))?;
     let crates = workspace.join("crates");
-    let mut directories: Vec<PathBuf> = entries(&crates)?
+    let directories: Vec<PathBuf> = entries(&crates)?
         .into_iter()
         .filter(|path| !path.ends_with("gate-testkit"))
         .map(|path| path.join("src"))
         .collect();
+    newest_file(directories, newest)
+}
+
+/// When a file in these directories was last changed, if that was after `newest`.
+fn newest_file(mut directories: Vec<PathBuf>, mut newest: SystemTime) -> Result<SystemTime> {
     while let Some(directory) = directories.pop() {
         for path in entries(&directory)? {
             let metadata =

@@ -82,14 +82,7 @@ pub(crate) async fn start(commands: &[&str], targets: &[&str]) -> Services {
 
 /// The program with the services of `examples/services/rust`.
 pub(crate) fn echo_path() -> PathBuf {
-    let directory = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-    let path = directory.join("examples/echo");
-    assert!(
-        path.is_file(),
-        "{} is missing: run `cargo build --release -p gate-grpc --examples`",
-        path.display()
-    );
-    path
+    gate_testkit::binaries::echo_service().unwrap()
 }
 
 /// A server that listens at a socket, and can be killed and started again.

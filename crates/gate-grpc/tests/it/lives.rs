@@ -33,7 +33,7 @@ fn many_and_large_packets() {
     both(|services, _| async move {
         let mut program = Program::start(&services, "echo").await;
         let content = |number: u32| {
-            let size = if number % 50 == 0 { MAX_SIZE as usize - 8 } else { 100 };
+            let size = if number.is_multiple_of(50) { MAX_SIZE as usize - 8 } else { 100 };
             vec![number.to_le_bytes()[0]; size]
         };
         let mut answered = 0;

@@ -32,7 +32,7 @@ pub(crate) enum Behaviour {
     /// The reply to each packet is this.
     Send(Vec<u8>),
     /// As `Good`, but packets are refused.
-    HandleError(Status2),
+    HandleError(CallFailure),
     /// Packets are never taken.
     HandleHangs,
     CreateHangs,
@@ -52,7 +52,7 @@ pub(crate) enum Behaviour {
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status2 {
+pub(crate) enum CallFailure {
     Internal,
     Unavailable,
     /// With details that are not what they should be.
@@ -79,9 +79,12 @@ impl Drop for Listening {
     }
 }
 
+/// What the Receive stream consists of.
+type Item = Result<Vec<u8>, Status>;
+
 struct Bad {
     behaviour: Behaviour,
-    sender: Mutex<Option<mpsc::Sender<Result<Vec<u8>, Status>>>>,
+    sender: Mutex<Option<mpsc::Sender<Item>>>,
     created: Mutex<Vec<u8>>,
     shutdowns: Arc<AtomicU32>,
     creates: Arc<AtomicU32>,
@@ -100,7 +103,7 @@ pub(crate) async fn listen(behaviour: Behaviour, identity: Option<(String, Strin
     let root = RootServer::from_arc(Arc::clone(&bad));
     let health = HealthServer::from_arc(Arc::clone(&bad));
     let is_healthy = bad.behaviour != Behaviour::Unhealthy;
-    let with_details = bad.behaviour == Behaviour::HandleError(Status2::Details);
+    let with_details = bad.behaviour == Behaviour::HandleError(CallFailure::Details);
     let instance =
         InstanceServer::from_arc(bad).max_decoding_message_size(64 << 20).max_encoding_message_size(64 << 20);
     let service = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
@@ -158,7 +161,7 @@ impl Root for Bad {
 
 #[tonic::async_trait]
 impl Instance for Bad {
-    type ReceiveStream = ReceiverStream<Result<Vec<u8>, Status>>;
+    type ReceiveStream = ReceiverStream<Item>;
 
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<CreateResponse>, Status> {
         self.creates.fetch_add(1, Ordering::Relaxed);
@@ -181,7 +184,7 @@ impl Instance for Bad {
     async fn handle(&self, request: Request<HandleRequest>) -> Result<Response<()>, Status> {
         let mut sender = self.sender.lock().await;
         let packet = match &self.behaviour {
-            Behaviour::HandleError(Status2::Unavailable) => return Err(Status::unavailable("busy")),
+            Behaviour::HandleError(CallFailure::Unavailable) => return Err(Status::unavailable("busy")),
             Behaviour::HandleError(_) => return Err(Status::internal("broken")),
             Behaviour::HandleHangs => std::future::pending().await,
             Behaviour::StreamError => Err(Status::internal("broken")),
@@ -259,8 +262,11 @@ fn what_is_no_packet_ends_the_program() {
 #[test]
 fn errors_end_the_program() {
     for (behaviour, message) in [
-        (Behaviour::HandleError(Status2::Internal), "the server has failed: Handle: Internal error: broken"),
-        (Behaviour::HandleError(Status2::Details), "the server has failed: Handle: Internal error"),
+        (
+            Behaviour::HandleError(CallFailure::Internal),
+            "the server has failed: Handle: Internal error: broken",
+        ),
+        (Behaviour::HandleError(CallFailure::Details), "the server has failed: Handle: Internal error"),
         (Behaviour::HandleHangs, "Handle: no answer within 300ms"),
         (Behaviour::CreateHangs, "Create: no answer within 300ms"),
         (Behaviour::CreateError, "Create: Internal error: no"),
@@ -273,7 +279,10 @@ fn errors_end_the_program() {
 
 #[test]
 fn a_server_that_is_always_busy_is_not_asked_for_ever() {
-    check(Behaviour::HandleError(Status2::Unavailable), "the connection was lost 6 times in a row: Handle: ");
+    check(
+        Behaviour::HandleError(CallFailure::Unavailable),
+        "the connection was lost 6 times in a row: Handle: ",
+    );
 }
 
 #[test]
