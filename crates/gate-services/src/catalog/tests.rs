@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gate_packet::{Domain, HEADER_SIZE, MAX_SIZE};
+use gate_service::conformance::{self, Message, Script, Subject};
 use gate_service::{BoxFuture, Client, Config, Created, Factory, Properties, Registry};
 
 use super::{Catalog, escape, json};
@@ -103,4 +104,18 @@ fn strings_are_escaped_as_go_does() {
     check("<&>\u{2028}\u{2029}", "\\u003c\\u0026\\u003e\\u2028\\u2029");
     check("\0\u{8}\t\n\u{b}\u{c}\r\u{1f}\u{7f}", "\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f\u{7f}");
     check("ä漢𝄞", "ä漢𝄞");
+}
+
+#[tokio::test]
+async fn it_is_a_service() {
+    conformance::check(|| {
+        let script = Script::new()
+            .send(Message::call(b"json"))
+            .send(Message::info(b"json"))
+            .send(Message::call(b"xml"))
+            .until(|program| program.replies() == 2);
+        Subject { registry: Arc::new(registry()), ..Subject::new(Arc::new(Catalog), script) }
+    })
+    .await
+    .unwrap();
 }

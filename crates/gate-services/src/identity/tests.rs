@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gate_packet::Domain;
 use gate_service::Registry;
+use gate_service::conformance::{self, Message, Script, Subject};
 
 use super::Identity;
 use crate::driven::{Driven, client};
@@ -28,4 +29,18 @@ async fn unknown_answers_are_empty() {
     }
     service.send(Domain::Info, &[0]).await.unwrap();
     assert_eq!(service.try_next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn it_is_a_service() {
+    conformance::check(|| {
+        let script = Script::new()
+            .send(Message::call(&[0]))
+            .send(Message::call(&[1]))
+            .send(Message::call(&[]))
+            .until(|program| program.replies() == 3);
+        Subject::new(Arc::new(Identity), script)
+    })
+    .await
+    .unwrap();
 }

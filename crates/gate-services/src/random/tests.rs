@@ -1,8 +1,10 @@
 //! How many bytes programs get, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gate_packet::Domain;
+use gate_service::conformance::{self, Message, Script, Subject};
 use gate_service::{Factory as _, Failure};
 use tokio::time::Instant;
 
@@ -106,4 +108,29 @@ async fn the_rate_is_configured() {
     assert!(!none.is_discoverable(&client(None)) && slow.is_discoverable(&client(None)));
     let mut service = Driven::start(&none, &[]).await.unwrap();
     assert_eq!(service.call(&[1]).await.unwrap(), b"", "a program can bring the service along");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_a_service() {
+    conformance::check(|| {
+        let script = Script::new()
+            .send(Message::call(&[3]))
+            .until(|program| program.replies() == 1)
+            .send(Message::call(&[]))
+            .until(|program| program.replies() == 2)
+            .send(Message::call(&[1]))
+            .until(|program| program.replies() == 3)
+            .forget(|transcript| {
+                for call in &mut transcript.calls {
+                    // The bytes are random, and there are fewer when the program was saved in between.
+                    call.reply = call.reply.take().map(|bytes| vec![u8::from(!bytes.is_empty())]);
+                }
+            });
+        Subject {
+            patience: || Box::pin(tokio::time::sleep(Duration::from_secs(60))),
+            ..Subject::new(Arc::new(DEFAULT), script)
+        }
+    })
+    .await
+    .unwrap();
 }

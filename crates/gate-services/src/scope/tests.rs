@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gate_packet::Domain;
+use gate_service::conformance::{self, Message, Script, Subject};
 use gate_service::{Client, Failure, Registry};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -143,4 +144,20 @@ proptest! {
             prop_assert!(bytes.ends_with(rest));
         }
     }
+}
+
+#[tokio::test]
+async fn it_is_a_service() {
+    conformance::check(|| {
+        let script = Script::new()
+            .send(Message::call(&restrict(&["a", "b:c", SYSTEM])))
+            .send(Message::call(&[]))
+            .until(|program| program.replies() == 2)
+            .send(Message::call(&restrict(&[SYSTEM])))
+            .send(Message::call(&restrict(&[])))
+            .until(|program| program.replies() == 4);
+        Subject { client: granted(&["a", SYSTEM]), ..Subject::new(Arc::new(Scope), script) }
+    })
+    .await
+    .unwrap();
 }
