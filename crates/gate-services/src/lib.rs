@@ -8,6 +8,8 @@ pub mod kv;
 pub mod localhost;
 pub mod log;
 pub mod origin;
+pub mod peer;
+pub mod peerindex;
 pub mod random;
 pub mod scope;
 pub mod shell;

@@ -26,15 +26,18 @@ const DATA_ENDING: u32 = 8;
 /// What is to be saved of `streams`.
 pub(super) fn encode(streams: &Streams) -> Vec<u8> {
     let mut out = Vec::new();
-    if streams.accepting == 0 && streams.by_id.is_empty() {
+    // One that has ended is there until the next poll.
+    let open = || streams.by_id.iter().filter(|(_, stream)| !stream.is_closed());
+    let count = open().count();
+    if streams.accepting == 0 && count == 0 {
         return out;
     }
     put(&mut out, streams.accepting);
-    if streams.by_id.is_empty() {
+    if count == 0 {
         return out;
     }
-    put_len(&mut out, streams.by_id.len());
-    for (id, stream) in &streams.by_id {
+    put_len(&mut out, count);
+    for (id, stream) in open() {
         put(&mut out, id.unsigned_abs());
 
         let half = &stream.to_program;

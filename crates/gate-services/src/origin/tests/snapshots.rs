@@ -17,6 +17,21 @@ fn nothing_is_saved_if_there_is_nothing() {
 }
 
 #[test]
+fn streams_that_have_ended_are_not_saved() {
+    let connector = Connector::new();
+    let mut program = program(&connector);
+    let _connection = connector.connect_pair(tokio::io::empty(), tokio::io::sink());
+    program.accept();
+    program.poll();
+    program.flow(0, 1).unwrap();
+    program.poll();
+    program.end_data(0);
+    program.poll();
+    program.end_flow(0);
+    assert_eq!(program.save(), b"");
+}
+
+#[test]
 fn the_form_is_that_of_other_implementations() {
     run(async {
         let connector = Connector::new();

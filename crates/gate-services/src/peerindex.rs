@@ -1,0 +1,3 @@
+//! Which programs there are to connect with by [`peer`](crate::peer).
+
+pub mod principal;
