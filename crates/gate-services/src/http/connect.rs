@@ -29,6 +29,11 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many connections to one host wait for another request.
 const POOL_CONNECTIONS: usize = 4;
 
+/// How much HTTP/2 lets a server send before the program has read it, in bytes, per stream and per connection. At 50 ms of distance, a
+/// stream moves 10 MB/s with it.
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
 /// How many names are resolved at once in one host process: each occupies a thread, and nothing can end it early.
 const MAX_RESOLVING: usize = 32;
 
@@ -105,6 +110,8 @@ fn client(tls: &ClientConfig, resolver: Resolver) -> reqwest::Result<reqwest::Cl
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_CONNECTIONS)
         .http2_max_header_list_size(MAX_HEADERS_BYTES)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .build()
 }
 

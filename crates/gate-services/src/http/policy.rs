@@ -10,7 +10,7 @@ use super::address::is_public;
 use super::message::ErrorNumber;
 
 /// The servers that programs can reach: those of any of the rules. None if there is no rule.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The order does not matter.
     pub rules: Vec<Rule>,

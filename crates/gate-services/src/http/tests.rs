@@ -2,6 +2,7 @@
 
 mod conformance;
 mod lives;
+mod model;
 mod program;
 
 use std::time::Duration;
