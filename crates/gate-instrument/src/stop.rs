@@ -60,7 +60,7 @@
 //!           (local.get $parked)
 //!           (block $done                                        ;; the end of the loop
 //!             (block $again                                     ;; its head
-//!               (call_indirect $continuations (…))              ;; the frame of $g
+//!               (call $continuation_of_g)                       ;; the next inner frame
 //!               (br_if $stop_1 (global.get $unwinding))
 //!               (br_if $again (…))
 //!               (br $done))
@@ -266,14 +266,15 @@ impl<'a> Program<'a> {
         assemble::assemble(self, Purpose::Leave)
     }
 
-    /// A module to continue the program from some stop points.
+    /// A module to continue the program from the stop points of its frames, given from the outermost frame on.
     ///
-    /// A continuation is at most as large as the function, times the number of loops around the stop point.
+    /// A continuation is at most as large as the function, times the number of loops around the stop point. It knows which
+    /// others it can call by what comes next to each other here: [`Program::encode`] takes frames of which the same is true.
     ///
     /// # Errors
     /// [`StopError::NoSite`] when there is no such stop point; others when a continuation becomes too large.
-    pub fn continuations(&self, sites: &[SiteId]) -> Result<Continuations, StopError> {
-        side::continuations(self, sites)
+    pub fn continuations(&self, frames: &[SiteId]) -> Result<Continuations, StopError> {
+        side::continuations(self, frames)
     }
 
     /// The stop points of a function, in the order of its code, breakpoints that are set included. There are none in one that
@@ -338,6 +339,6 @@ impl<'a> Program<'a> {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { calls: &self.calls, control: &self.control, poll: self.poll }
+        Context { module: &self.module, calls: &self.calls, control: &self.control, poll: self.poll }
     }
 }

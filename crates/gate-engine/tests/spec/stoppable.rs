@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gate_instrument::stop::{Config, Hidden, PROGRAM, Poll, Program, SiteId, control};
+use gate_instrument::stop::{Config, Hidden, PROGRAM, Poll, Program, control};
 use wasmtime::error::Context;
 use wasmtime::{Error, Func, Instance, Linker, Memory, Module, Store, Val, ensure};
 
@@ -35,8 +35,8 @@ pub(crate) static STOPS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Stoppable {
     wasm: Vec<u8>,
     stopping: Stopping,
-    /// What continues an instance, known by the address of its control memory, by what is on the stack.
-    continuations: RefCell<HashMap<(usize, Vec<SiteId>), Instance>>,
+    /// What continues an instance, known by the address of its control memory, by the module that does.
+    continuations: RefCell<HashMap<(usize, Vec<u8>), Instance>>,
 }
 
 impl Stoppable {
@@ -109,15 +109,12 @@ impl Stoppable {
         let continuations = program.continuations(&sites)?;
         memory.data_mut(&mut *store)[start..][..size]
             .copy_from_slice(&program.encode(&frames, &continuations)?);
-        let mut different = sites.clone();
-        different.sort();
-        different.dedup();
-        let key = (memory.data_ptr(&*store).addr(), different);
+        let key = (memory.data_ptr(&*store).addr(), continuations.wasm);
         let known = self.continuations.borrow().get(&key).copied();
         let side = match known {
             Some(side) => side,
             None => {
-                let side = Module::new(store.engine(), &continuations.wasm)?;
+                let side = Module::new(store.engine(), &key.1)?;
                 let side = link(store, instance, &side)?;
                 self.continuations.borrow_mut().insert(key, side);
                 side

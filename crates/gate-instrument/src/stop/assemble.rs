@@ -126,6 +126,10 @@ fn add_functions(
         for callee in context.calls.choosers() {
             linker.function(callee);
         }
+        // They have their own ways to save.
+        if linker.callees.iter().any(|callee| matches!(callee, Callee::SaveFromStack(_))) {
+            linker.function(Callee::Saved);
+        }
     }
     let mut types = Vec::new();
     while let Some(callee) = linker.callees.get(types.len()).cloned() {

@@ -4,11 +4,12 @@
 
 use std::ops::Range;
 
-use wasm_encoder::Instruction;
+use wasm_encoder::{BlockType, Instruction};
 use wasmparser::Operator;
 
 use super::blocks::BlockId;
 use super::control::{Control, FRAMES_SIZE};
+use super::copies::Tail;
 use super::emit::{Body, Context, Emitter};
 use super::error::StopError;
 use super::helpers::{self, Code};
@@ -19,17 +20,25 @@ use super::offsets::Offsets;
 use super::plan::{Plan, Stop};
 use super::site::SiteKind;
 use super::values;
-use crate::accept::{FunctionType, ValueType};
+use crate::accept::ValueType;
 
-/// The continuation of a function that is not imported from its stop point at a position. `table` is that of all
-/// continuations.
+/// The continuation of a frame's function, for the frame outside of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    /// Its slot.
+    pub(super) slot: u32,
+    /// The function.
+    pub(super) function: u32,
+}
+
+/// The continuation of a function that is not imported from its stop point at a position. `next` are those of the frames that it
+/// has called there.
 pub(super) fn function(
     context: &Context<'_>,
-    module: &Module<'_>,
     plan: &Plan<'_>,
     position: usize,
     linker: &mut Linker,
-    table: u32,
+    next: &[Next],
 ) -> Result<Body, StopError> {
     let stop = plan.stops.get(position).expect("the stop point is one of the plan's");
     let mut path: Vec<_> = plan.structure.around(stop.block).collect();
@@ -52,10 +61,10 @@ pub(super) fn function(
     let operands = plan.operands(stop).into_iter().enumerate();
     let operands = operands.map(|(slot, ty)| Instruction::LocalGet(plan.park(slot, ty)));
     reopen(&mut emitter, &path, &operands.collect::<Vec<_>>());
-    let next = match stop.kind {
+    let op = match stop.kind {
         SiteKind::Entry => 0,
         SiteKind::Call => {
-            call_next(&mut emitter, module, stop, table);
+            call_next(&mut emitter, stop, next);
             // What is called at another program's stop point cannot stop in this one.
             if stop.is_own() {
                 emitter.stop_if_unwinding(position);
@@ -66,7 +75,7 @@ pub(super) fn function(
         SiteKind::Breakpoint => stop.op,
     };
     let parked = stop.kind == SiteKind::Breakpoint;
-    rest(&mut emitter, &path, next, parked)?;
+    rest(&mut emitter, &path, op, parked)?;
     emitter.add(&Instruction::Return);
     emitter.close_stops();
     Ok(emitter.finish(&declared))
@@ -122,10 +131,10 @@ pub(super) fn import(context: &Context<'_>, module: &Module<'_>, function: u32, 
         Source::Local(local) => Some(local),
         Source::Operand(_) | Source::Unused(_) => None,
     }));
-    code.add(&[Instruction::Block(wasm_encoder::BlockType::Empty)]);
+    code.add(&[Instruction::Block(BlockType::Empty)]);
     let function_index = linker.function(Callee::Host(function));
     helpers::call_import(context, module, linker, &mut code, function, function_index);
-    Body { bytes: code.finish(), offsets: Offsets::default(), rare: Vec::new() }
+    Body { bytes: code.finish(), offsets: Offsets::default(), rare: Vec::new(), beside: Vec::new() }
 }
 
 /// The first of the stop points that the rest of a function has: with a loop around, any of that loop can follow.
@@ -212,23 +221,54 @@ fn reopen(emitter: &mut Emitter<'_, '_>, path: &[BlockId], operands: &[Instructi
     operands.for_each(|operand| emitter.add(operand));
 }
 
-/// Calls the continuation of the frame that was called at a stop point. It is the last frame now, and ends with its slot
-/// in the table.
-fn call_next(emitter: &mut Emitter<'_, '_>, module: &Module<'_>, stop: &Stop, table: u32) {
+/// Calls the continuation of the frame that was called at a stop point. It is the last frame now, and ends with its slot.
+///
+/// Mostly there is one that it can be. A function that calls itself can have frames of several kinds inside of the same call:
+///
+/// ```wat
+/// (block $done (result i32)
+///   (i32.eq (i32.load offset=… (i32.load $frames_size (i32.const 0))) (i32.const 3))  ;; slot
+///   (if (then (br $done (call $continuation_3))))
+///   (call $continuation_5))
+/// ```
+///
+/// That costs less to compile than a table: engines make a way in from the host for each function that there is a reference to.
+fn call_next(emitter: &mut Emitter<'_, '_>, stop: &Stop, next: &[Next]) {
+    let module = emitter.context.module;
     let results = match emitter.plan.op(stop.op).operator {
-        Operator::Call { function_index } => module.function_type(function_index).results.clone(),
-        Operator::CallIndirect { type_index, .. } => module.type_at(type_index).results.clone(),
+        Operator::Call { function_index } => &module.function_type(function_index).results,
+        Operator::CallIndirect { type_index, .. } => &module.type_at(type_index).results,
         _ => unreachable!("stop points of this kind are calls"),
     };
-    let type_index = emitter.linker.ty(FunctionType { params: Vec::new(), results });
+    // Frames are a stranger's: what does not have these results has not been called here.
+    let is_callee = |next: &&Next| module.function_type(next.function).results == *results;
+    let next: Vec<Next> = next.iter().filter(is_callee).copied().collect();
+    let Some((last, others)) = next.split_last() else {
+        emitter.add(&Instruction::Unreachable);
+        return;
+    };
+    if !others.is_empty() {
+        let ty = emitter.linker.block_type(results);
+        emitter.open(&Instruction::Block(ty));
+    }
     let control = emitter.context.control;
-    emitter.add(&Instruction::I32Const(0));
-    emitter.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
-    // The slot is the second half of the trailer.
-    emitter.add(&Instruction::I32Load(control.at(control.frames - TRAILER / 2)));
-    // It is this that is going on while the next frame is.
-    emitter.note(stop.op);
-    emitter.add(&Instruction::CallIndirect { type_index, table_index: table });
+    for other in others {
+        emitter.add(&Instruction::I32Const(0));
+        emitter.add(&Instruction::I32Load(control.at(FRAMES_SIZE)));
+        // The slot is the second half of the trailer.
+        emitter.add(&Instruction::I32Load(control.at(control.frames - TRAILER / 2)));
+        emitter.add(&Instruction::I32Const(other.slot.cast_signed()));
+        emitter.add(&Instruction::I32Eq);
+        emitter.open(&Instruction::If(BlockType::Empty));
+        // It is this that is going on while the next frame is.
+        emitter.call_beside(stop.op, other.slot, Tail::No);
+        emitter.add(&Instruction::Br(1));
+        emitter.close();
+    }
+    emitter.call_beside(stop.op, last.slot, Tail::No);
+    if !others.is_empty() {
+        emitter.close();
+    }
 }
 
 /// Emits the rest of the function, from an instruction within the blocks that are open. Of the first one, nothing that comes

@@ -12,9 +12,10 @@ use super::error::StopError;
 use super::groups::Groups;
 use super::layout::{self, Field, Layout, Source};
 use super::link::{self, Callee, Last, Linker, Place};
-use super::module::{count, index};
+use super::module::{Module, count, index};
 use super::offsets::Offsets;
 use super::plan::{ByItself, Plan, Stop};
+use super::sections;
 use super::site::SiteKind;
 use super::values;
 use crate::accept::ValueType;
@@ -24,6 +25,8 @@ const MAX_BODY: usize = 7_654_321;
 
 /// What all functions are emitted with.
 pub(super) struct Context<'c> {
+    /// The original.
+    pub(super) module: &'c Module<'c>,
     /// Who calls whom.
     pub(super) calls: &'c Calls,
     /// Where the additions are.
@@ -69,6 +72,8 @@ pub(super) struct Emitter<'e, 'a> {
     offsets: Offsets,
     /// Where the branches to stop points are.
     rare: Vec<u32>,
+    /// Where calls of functions of the same module beside the program are, with their slots.
+    beside: Vec<(u32, u32)>,
 }
 
 /// The body of a function.
@@ -79,6 +84,9 @@ pub(super) struct Body {
     pub(super) offsets: Offsets,
     /// Where it has branches that are hardly ever taken, as offsets in these bytes.
     pub(super) rare: Vec<u32>,
+    /// Where it names functions of the same module beside the program, as offsets in these bytes, with the slots of these
+    /// functions. Their indices are not known before all that the module imports is.
+    pub(super) beside: Vec<(u32, u32)>,
 }
 
 impl<'e, 'a> Emitter<'e, 'a> {
@@ -90,7 +98,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
     ) -> Self {
         let (code, labels, offsets) = (Vec::new(), Vec::new(), Offsets::default());
         let groups = Groups::new(plan, first_stop);
-        Self { context, plan, linker, code, depth: 0, labels, groups, offsets, rare: Vec::new() }
+        let (rare, beside) = (Vec::new(), Vec::new());
+        Self { context, plan, linker, code, depth: 0, labels, groups, offsets, rare, beside }
     }
 
     /// The body of the function: `declared` are the locals it declares.
@@ -114,7 +123,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         offsets.append(start, &self.offsets);
         body.extend_from_slice(&self.code);
         let rare = self.rare.iter().map(|branch| start + branch).collect();
-        Body { bytes: body, offsets, rare }
+        let beside = self.beside.iter().map(|(at, slot)| (start + at, *slot)).collect();
+        Body { bytes: body, offsets, rare, beside }
     }
 
     /// Appends an instruction that neither opens nor closes a block.
@@ -269,7 +279,9 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn save(&mut self, stop: &Stop, name: &Instruction<'_>) {
         let plan = self.plan;
         let layout = plan.layout(stop);
-        if stop.kind == SiteKind::Call && self.context.saves_from_stack(&layout) {
+        // A module beside the program runs each of its functions once, mostly, and is small with as few types as possible.
+        let is_beside = self.linker.place == Place::Side;
+        if stop.kind == SiteKind::Call && !is_beside && self.context.saves_from_stack(&layout) {
             self.save_from_stack(name, &layout);
             return;
         }
@@ -457,9 +469,9 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let Op { operator, bytes, .. } = plan.op(position);
         self.note(position);
         match operator {
-            Operator::Block { .. } | Operator::If { .. } => self.open_copied(bytes),
-            Operator::Loop { .. } => {
-                self.open_copied(bytes);
+            Operator::Block { blockty } | Operator::If { blockty } => self.open_copied(*blockty, bytes),
+            Operator::Loop { blockty } => {
+                self.open_copied(*blockty, bytes);
                 if self.linker.place == Place::Alone {
                     return Ok(());
                 }
@@ -471,7 +483,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
                 }
             }
             Operator::TryTable { try_table } => {
-                self.try_table(block_type(try_table.ty), &try_table.catches);
+                let ty = self.block_type(try_table.ty);
+                self.try_table(ty, &try_table.catches);
                 self.labels.push(self.depth - 1);
             }
             Operator::End => {
@@ -491,9 +504,14 @@ impl<'e, 'a> Emitter<'e, 'a> {
                 self.call_function(position, *function_index, Tail::No);
                 self.after_call(position);
             }
-            Operator::CallIndirect { .. } => {
-                self.code.extend_from_slice(bytes);
+            Operator::CallIndirect { type_index, table_index } => {
+                let type_index = self.linker.original_type(self.context.module, *type_index);
+                self.add(&Instruction::CallIndirect { type_index, table_index: *table_index });
                 self.after_call(position);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let type_index = self.linker.original_type(self.context.module, *type_index);
+                self.add(&Instruction::ReturnCallIndirect { type_index, table_index: *table_index });
             }
             Operator::ReturnCall { function_index } => {
                 self.call_function(position, *function_index, Tail::Yes)
@@ -516,11 +534,28 @@ impl<'e, 'a> Emitter<'e, 'a> {
         Ok(())
     }
 
-    /// Opens a block of the original.
-    fn open_copied(&mut self, bytes: &[u8]) {
-        self.code.extend_from_slice(bytes);
+    /// Opens a block of the original that is no `try_table`, given its type and bytes.
+    fn open_copied(&mut self, ty: wasmparser::BlockType, bytes: &[u8]) {
+        match (ty, bytes) {
+            (wasmparser::BlockType::FuncType(_), [opcode, ..]) if self.linker.place == Place::Side => {
+                self.code.push(*opcode);
+                self.block_type(ty).encode(&mut self.code);
+            }
+            _ => self.code.extend_from_slice(bytes),
+        }
         self.labels.push(self.depth);
         self.depth += 1;
+    }
+
+    /// The type of a block of the original.
+    fn block_type(&mut self, ty: wasmparser::BlockType) -> BlockType {
+        match ty {
+            wasmparser::BlockType::Empty => BlockType::Empty,
+            wasmparser::BlockType::Type(ty) => BlockType::Result(values::encoded(values::value_type(ty))),
+            wasmparser::BlockType::FuncType(ty) => {
+                BlockType::FunctionType(self.linker.original_type(self.context.module, ty))
+            }
+        }
     }
 
     /// Opens a `try_table` with handlers of the original, which are outside of it.
@@ -561,12 +596,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
         if let (Callee::Function(_), Some(copies)) = (&callee, &mut self.linker.copies) {
             let Some((choose, choice)) = calls.choice(function) else {
-                for instruction in copies.call(function, tail) {
-                    // The last one is the call.
-                    self.note(position);
-                    self.add(&instruction);
-                }
-                return;
+                let slot = copies.slot(function);
+                return self.call_beside(position, slot, tail);
             };
             self.add(&Instruction::I32Const(choice.cast_signed()));
             self.note(position);
@@ -577,6 +608,17 @@ impl<'e, 'a> Emitter<'e, 'a> {
             Tail::No => Instruction::Call(function),
             Tail::Yes => Instruction::ReturnCall(function),
         });
+    }
+
+    /// Calls the function with a slot in the same module beside the program, for the instruction at a position.
+    pub(super) fn call_beside(&mut self, position: usize, slot: u32, tail: Tail) {
+        self.note(position);
+        self.code.push(match tail {
+            Tail::No => 0x10,
+            Tail::Yes => 0x12,
+        });
+        self.beside.push((count(self.code.len()), slot));
+        sections::put_fixed(&mut self.code);
     }
 
     fn call(&mut self, callee: Callee) {
@@ -645,15 +687,6 @@ pub(super) fn poll(context: &Context<'_>, code: &mut Vec<u8>) {
     };
     for instruction in instructions {
         instruction.encode(code);
-    }
-}
-
-/// The type of a block of the original.
-pub(super) fn block_type(ty: wasmparser::BlockType) -> BlockType {
-    match ty {
-        wasmparser::BlockType::Empty => BlockType::Empty,
-        wasmparser::BlockType::Type(ty) => BlockType::Result(values::encoded(values::value_type(ty))),
-        wasmparser::BlockType::FuncType(ty) => BlockType::FunctionType(ty),
     }
 }
 

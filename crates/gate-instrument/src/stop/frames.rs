@@ -171,6 +171,10 @@ impl Program<'_> {
                 }
             }
             let slot = continuations.slots.get(&frame.site).ok_or(FrameError::Slot { position })?;
+            let inner = frames.get(position + 1).map(|inner| (frame.site, inner.site));
+            if inner.is_some_and(|pair| !continuations.pairs.contains(&pair)) {
+                return Err(FrameError::Slot { position: position + 1 });
+            }
             bytes.extend(frame.site.0.to_le_bytes());
             bytes.extend(slot.to_le_bytes());
         }

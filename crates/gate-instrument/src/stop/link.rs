@@ -123,8 +123,9 @@ pub(super) enum Place {
 
 /// What emitted code refers to by an index that is not the program's own.
 ///
-/// Types, tables, memories, globals and tags have the same indices everywhere: in the program since additions come after what
-/// is there, and in a module beside it since that imports all of them, in order.
+/// Tables, memories, globals and tags have the same indices everywhere: in the program since additions come after what is there,
+/// and in a module beside it since that imports all of them, in order. Such a module has only the types that are named: engines
+/// compile something for each.
 pub(super) struct Linker {
     /// Where code is emitted.
     pub(super) place: Place,
@@ -156,7 +157,10 @@ impl Linker {
             },
             types: Vec::new(),
             type_indices: HashMap::new(),
-            first_type: count(module.types.len()),
+            first_type: match place {
+                Place::Main | Place::Alone => count(module.types.len()),
+                Place::Side => 0,
+            },
         }
     }
 
@@ -181,6 +185,14 @@ impl Linker {
             types.push(ty.clone());
             next
         })
+    }
+
+    /// The index of the type that has an index in the original.
+    pub(super) fn original_type(&mut self, module: &Module<'_>, ty: u32) -> u32 {
+        match self.place {
+            Place::Main | Place::Alone => ty,
+            Place::Side => self.ty(module.type_at(ty).clone()),
+        }
     }
 
     /// The type of a block without parameters.

@@ -2,7 +2,7 @@
 
 use wasm_encoder::{Encode, RawSection};
 
-use super::module::{Module, count};
+use super::module::{Module, count, index};
 
 /// The types of a module.
 pub(super) const TYPE: u8 = 1;
@@ -33,6 +33,12 @@ impl Entries {
     pub(super) fn add(&mut self, entry: impl FnOnce(&mut Vec<u8>)) {
         entry(&mut self.bytes);
         self.count += 1;
+    }
+
+    /// Writes a number to where [`put_fixed`] has put one.
+    pub(super) fn patch(&mut self, position: u32, number: u32) {
+        let room = self.bytes.get_mut(index(position)..).and_then(|rest| rest.first_chunk_mut());
+        *room.expect("a number was put there") = fixed(number);
     }
 
     /// How many there are.
@@ -88,6 +94,20 @@ pub(super) fn extend(to: &mut wasm_encoder::Module, module: &Module<'_>, id: u8,
     data.extend_from_slice(bytes);
     data.extend_from_slice(&added.bytes);
     to.section(&RawSection { id, data: &data });
+}
+
+/// Appends a number that is not known yet: [`Entries::patch`] writes it.
+pub(super) fn put_fixed(bytes: &mut Vec<u8>) {
+    bytes.extend(fixed(0));
+}
+
+/// LEB128 with as many bytes as the largest number needs.
+fn fixed(number: u32) -> [u8; 5] {
+    let digit = |position: u32| {
+        let [digit, ..] = (number >> (7 * position)).to_le_bytes();
+        digit | 0x80
+    };
+    [digit(0), digit(1), digit(2), digit(3), digit(4) & 0x7f]
 }
 
 /// Encodes a body with its size.

@@ -1,20 +1,20 @@
 //! Puts a module together that continues a program from some of its stop points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasm_encoder::{
-    ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, FunctionSection,
-    ImportSection, MemoryType, RefType, TableSection, TableType, TagKind, TagType,
+    EntityType, ExportKind, ExportSection, FunctionSection, ImportSection, MemoryType, TableType, TagKind,
+    TagType,
 };
 
 use super::Program;
 use super::assemble;
-use super::continuation;
+use super::continuation::{self, Next};
 use super::copies::Copies;
 use super::emit::{self, Body};
 use super::error::StopError;
 use super::extra::Extra;
-use super::link::{Callee, Linker, Place};
+use super::link::{Linker, Place};
 use super::module::{Module, count, index};
 use super::names::Hidden;
 use super::offsets::Offsets;
@@ -34,29 +34,31 @@ const MAX_BYTES: usize = 64 << 20;
 /// A module that continues a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuations {
-    /// The module. It imports from [`PROGRAM`], and exports each continuation by the number of its slot: a function without
-    /// parameters, whose results are those of the function that it continues.
+    /// The module. It imports from [`PROGRAM`], and exports the continuation of the outermost frame by the number of its slot: a
+    /// function without parameters, whose results are those of the function that it continues.
     pub wasm: Vec<u8>,
     /// The slot of each stop point.
     pub slots: BTreeMap<SiteId, u32>,
     /// Which instructions of the original are where in the module.
     pub offsets: Offsets,
+    /// The stop points that frames can have which are next to each other, the outer one first.
+    pub(super) pairs: BTreeSet<(SiteId, SiteId)>,
 }
 
-/// The continuations from some stop points, of which each may be given any number of times.
-pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<Continuations, StopError> {
+/// The continuations from the stop points of some frames, given from the outermost on.
+pub(super) fn continuations(program: &Program<'_>, frames: &[SiteId]) -> Result<Continuations, StopError> {
     let module = &program.module;
     let context = program.context();
-    let control = &program.control;
-    let table = count(module.tables.len() + control.table_types().len());
     let mut linker = Linker::new(module, Place::Side);
     let mut code = Code::default();
-    let mut slots = BTreeMap::new();
-    let mut sites = sites.to_vec();
+    let mut sites = frames.to_vec();
     sites.sort();
     sites.dedup();
+    let slots: BTreeMap<SiteId, u32> = sites.iter().copied().zip(0..).collect();
+    let pairs: BTreeSet<(SiteId, SiteId)> =
+        frames.iter().copied().zip(frames.iter().skip(1).copied()).collect();
     let mut planned: Option<Plan<'_>> = None;
-    linker.copies = Some(Copies::new(module, table, sites.len()));
+    linker.copies = Some(Copies::new(sites.len()));
     for site in sites {
         let function = program.function_of(site).ok_or(StopError::NoSite { site })?;
         let body = if module.body(function).is_some() {
@@ -68,28 +70,37 @@ pub(super) fn continuations(program: &Program<'_>, sites: &[SiteId]) -> Result<C
             let extra = if own.is_none() { Some(program.plan(function, Some(site))?) } else { None };
             let extra = extra.as_ref().and_then(|plan| Some((plan, plan.position(site)?)));
             let (plan, position) = own.or(extra).ok_or(StopError::NoSite { site })?;
-            continuation::function(&context, module, plan, position, &mut linker, table)?
+            let inner = pairs.range((site, SiteId(0))..=(site, SiteId(u32::MAX)));
+            let next = inner.map(|(_, inner)| {
+                let no_site = StopError::NoSite { site: *inner };
+                let (Some(slot), Some(function)) = (slots.get(inner), program.function_of(*inner)) else {
+                    return Err(no_site);
+                };
+                Ok(Next { slot: *slot, function })
+            });
+            let next = next.collect::<Result<Vec<_>, _>>()?;
+            continuation::function(&context, plan, position, &mut linker, &next)?
         } else {
             continuation::import(&context, module, function, &mut linker)
         };
         code.add(&body)?;
         let results = module.function_type(function).results.clone();
         code.types.push(linker.ty(FunctionType { params: Vec::new(), results }));
-        slots.insert(site, count(slots.len()));
     }
-    while let Some((function, ty)) = linker.copies.as_ref().and_then(|copies| {
-        let function = *copies.functions.get(code.types.len() - slots.len())?;
-        Some((function, copies.ty(function)))
+    while let Some(function) = linker.copies.as_ref().and_then(|copies| {
+        let copied = code.types.len() - slots.len();
+        copies.functions.get(copied).copied()
     }) {
         let plan = program.plan(function, None)?;
         code.add(&emit::function(&context, &plan, &mut linker)?)?;
-        code.types.push(ty);
+        code.types.push(linker.ty(module.function_type(function).clone()));
     }
-    let wasm = assemble(program, &mut linker, slots.len(), &code);
+    let outermost = frames.first().and_then(|site| slots.get(site)).copied();
+    let wasm = assemble(program, &mut linker, outermost, &mut code);
     // The code is the last section, at the end of which are all entries.
     let mut absolute = Offsets::default();
     absolute.append(count(wasm.len()) - code.bodies.size(), &code.offsets);
-    Ok(Continuations { wasm, slots, offsets: absolute })
+    Ok(Continuations { wasm, slots, offsets: absolute, pairs })
 }
 
 /// The functions of the module.
@@ -99,6 +110,8 @@ struct Code {
     types: Vec<u32>,
     bodies: Entries,
     offsets: Offsets,
+    /// Where in the bodies functions of the module are named by their slots.
+    beside: Vec<(u32, u32)>,
 }
 
 impl Code {
@@ -107,42 +120,33 @@ impl Code {
         if index(self.bodies.size()) > MAX_BYTES {
             return Err(StopError::ContinuationBytes { limit: MAX_BYTES });
         }
-        self.offsets.append(self.bodies.size() - count(body.bytes.len()), &body.offsets);
+        let start = self.bodies.size() - count(body.bytes.len());
+        self.offsets.append(start, &body.offsets);
         self.offsets.note(self.bodies.size(), None);
+        self.beside.extend(body.beside.iter().map(|(at, slot)| (start + at, *slot)));
         Ok(())
     }
 }
 
-fn assemble(program: &Program<'_>, linker: &mut Linker, continuations: usize, code: &Code) -> Vec<u8> {
+fn assemble(program: &Program<'_>, linker: &mut Linker, outermost: Option<u32>, code: &mut Code) -> Vec<u8> {
     let imports = imports(program, linker);
     let mut encoded = wasm_encoder::Module::new();
-    sections::extend(&mut encoded, &program.module, sections::TYPE, &assemble::type_entries(&linker.types));
+    assemble::type_entries(&linker.types).section(&mut encoded, sections::TYPE);
     encoded.section(&imports);
     let mut functions = FunctionSection::new();
     for ty in &code.types {
         functions.function(*ty);
     }
     encoded.section(&functions);
-    let slots = count(code.types.len());
-    let table_type = TableType {
-        element_type: RefType::FUNCREF,
-        minimum: slots.into(),
-        maximum: Some(slots.into()),
-        table64: false,
-        shared: false,
-    };
-    encoded.section(TableSection::new().table(table_type));
     let first = count(linker.callees.len());
     let mut exports = ExportSection::new();
-    for slot in 0..count(continuations) {
+    if let Some(slot) = outermost {
         exports.export(&slot.to_string(), ExportKind::Func, first + slot);
     }
     encoded.section(&exports);
-    let mut elements = ElementSection::new();
-    let all: Vec<_> = (first..first + slots).collect();
-    let table = count(program.module.tables.len() + program.control.table_types().len());
-    elements.active(Some(table), &ConstExpr::i32_const(0), Elements::Functions(all.into()));
-    encoded.section(&elements);
+    for (at, slot) in &code.beside {
+        code.bodies.patch(*at, first + slot);
+    }
     code.bodies.section(&mut encoded, 10);
     encoded.finish()
 }
@@ -165,17 +169,11 @@ fn imports(program: &Program<'_>, linker: &mut Linker) -> ImportSection {
         section.import(PROGRAM, &program.name(Hidden::Global(index)), ty);
     }
     for (index, ty) in (0..).zip(&module.tags) {
-        let ty = TagType { kind: TagKind::Exception, func_type_idx: *ty };
+        let ty = TagType { kind: TagKind::Exception, func_type_idx: linker.original_type(module, *ty) };
         section.import(PROGRAM, &program.name(Hidden::Tag(index)), ty);
     }
     for callee in linker.callees.clone() {
-        let ty = match &callee {
-            Callee::Function(function) | Callee::Import(function) | Callee::Host(function) => {
-                module.functions.get(index(*function))
-            }
-            _ => None,
-        };
-        let ty = ty.copied().unwrap_or_else(|| linker.ty(callee.ty(module)));
+        let ty = linker.ty(callee.ty(module));
         section.import(PROGRAM, &program.names.callee(&callee), EntityType::Function(ty));
     }
     section

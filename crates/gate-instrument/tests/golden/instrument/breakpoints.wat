@@ -190,20 +190,16 @@
 ;;   (func (;7;) (type 5))
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param i32) (result i32)))
-;;   (type (;1;) (func (result i32)))
-;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (param i32 i32)))
+;;   (type (;0;) (func (result i32)))
+;;   (type (;1;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate global 1" (global (;1;) (mut i32)))
-;;   (import "program" "gate saved" (func (;0;) (type 3)))
-;;   (table (;0;) 1 1 funcref)
+;;   (import "program" "gate saved" (func (;0;) (type 1)))
 ;;   (export "0" (func 1))
-;;   (elem (;0;) (table 0) (i32.const 0) func 1)
-;;   (func (;1;) (type 2) (result i32)
+;;   (func (;1;) (type 0) (result i32)
 ;;     (local i32 i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0

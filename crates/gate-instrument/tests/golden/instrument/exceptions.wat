@@ -1,5 +1,5 @@
 ;;! continue 0
-;;! continue 1
+;;! continue 1 0
 (module
   (tag $t (param i32))
   (func $g (loop))
@@ -248,23 +248,18 @@
 ;;   (func (;7;) (type 8))
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param i32)))
-;;   (type (;1;) (func))
-;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (result i32 exnref)))
-;;   (type (;4;) (func))
-;;   (type (;5;) (func (param i32 i32)))
+;;   (type (;0;) (func))
+;;   (type (;1;) (func (param i32)))
+;;   (type (;2;) (func (param i32 i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 exnref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate tag 0" (tag (;0;) (type 0) (param i32)))
-;;   (import "program" "gate saved" (func (;0;) (type 5)))
-;;   (table (;1;) 1 1 funcref)
+;;   (import "program" "gate tag 0" (tag (;0;) (type 1) (param i32)))
+;;   (import "program" "gate saved" (func (;0;) (type 2)))
 ;;   (export "0" (func 1))
-;;   (elem (;0;) (table 1) (i32.const 0) func 1)
-;;   (func (;1;) (type 4)
+;;   (func (;1;) (type 0)
 ;;     (local i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -327,29 +322,84 @@
 ;;   )
 ;; )
 ;;
-;; continuation from stop point 1
+;; continuation of frames at stop points 1 0
 ;; (module
-;;   (type (;0;) (func (param i32)))
-;;   (type (;1;) (func))
+;;   (type (;0;) (func))
+;;   (type (;1;) (func (result i32 exnref)))
 ;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (result i32 exnref)))
-;;   (type (;4;) (func (result i32 exnref)))
-;;   (type (;5;) (func))
-;;   (type (;6;) (func (result i32)))
-;;   (type (;7;) (func (param i32)))
-;;   (type (;8;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;9;) (func (param i32 exnref i32)))
+;;   (type (;3;) (func (param i32)))
+;;   (type (;4;) (func (param i32 i32)))
+;;   (type (;5;) (func (param i32 exnref i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 exnref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate tag 0" (tag (;0;) (type 0) (param i32)))
-;;   (import "program" "gate call 1 0" (func (;0;) (type 7)))
-;;   (import "program" "gate save from stack" (func (;1;) (type 8)))
-;;   (import "program" "gate save i32 exnref" (func (;2;) (type 9)))
-;;   (table (;1;) 1 1 funcref)
-;;   (export "0" (func 3))
-;;   (elem (;0;) (table 1) (i32.const 0) func 3)
-;;   (func (;3;) (type 6) (result i32)
+;;   (import "program" "gate tag 0" (tag (;0;) (type 3) (param i32)))
+;;   (import "program" "gate saved" (func (;0;) (type 4)))
+;;   (import "program" "gate call 1 0" (func (;1;) (type 3)))
+;;   (import "program" "gate save i32 exnref" (func (;2;) (type 5)))
+;;   (export "1" (func 4))
+;;   (func (;3;) (type 0)
+;;     (local i32)
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.const 8
+;;     i32.sub
+;;     local.tee 0
+;;     i32.store offset=12
+;;     i32.const 0
+;;     ref.null exn
+;;     i32.const 0
+;;     i32.load offset=24
+;;     table.fill 0
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.store offset=24
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block ;; label = @4
+;;             block ;; label = @5
+;;               br 1 (;@4;)
+;;             end
+;;             block ;; label = @5
+;;               loop ;; label = @6
+;;                 i32.const 0
+;;                 i32.atomic.load
+;;                 br_if 4 (;@2;)
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;               end
+;;             end
+;;           end
+;;         end
+;;         return
+;;       end
+;;       i32.const 8
+;;       i32.const 42
+;;       call 0
+;;     end
+;;   )
+;;   (func (;4;) (type 2) (result i32)
 ;;     (local exnref i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -362,12 +412,9 @@
 ;;       block ;; label = @2
 ;;         block ;; label = @3
 ;;           block (result i32) ;; label = @4
-;;             block (type 4) (result i32 exnref) ;; label = @5
+;;             block (type 1) (result i32 exnref) ;; label = @5
 ;;               try_table (catch_ref 0 0 (;@5;)) ;; label = @6
-;;                 i32.const 0
-;;                 i32.load offset=12
-;;                 i32.load offset=28
-;;                 call_indirect 1 (type 5)
+;;                 call 3
 ;;                 global.get 0
 ;;                 br_if 3 (;@3;)
 ;;               end
@@ -378,7 +425,7 @@
 ;;             local.set 1
 ;;             local.get 1
 ;;             i32.const 0
-;;             call 0
+;;             call 1
 ;;             global.get 0
 ;;             br_if 2 (;@2;)
 ;;             drop
@@ -387,12 +434,9 @@
 ;;           end
 ;;           return
 ;;         end
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
+;;         i32.const 8
 ;;         i32.const 58
-;;         call 1
+;;         call 0
 ;;         br 1 (;@1;)
 ;;       end
 ;;       local.get 1

@@ -13,8 +13,9 @@
 ;;   (type (;2;) (func (param i32 i64) (result i32)))
 ;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
 ;;   (type (;4;) (func (param i32) (result i32)))
-;;   (type (;5;) (func (param i32 i64 i32)))
-;;   (type (;6;) (func))
+;;   (type (;5;) (func (param i32 i32)))
+;;   (type (;6;) (func (param i32 i64 i32)))
+;;   (type (;7;) (func))
 ;;   (import "host" "block" (func $block (;0;) (type 0)))
 ;;   (table (;0;) 1 funcref)
 ;;   (memory (;0;) 4 4)
@@ -28,9 +29,10 @@
 ;;   (export "gate save from stack" (func 4))
 ;;   (export "gate host 0" (func 5))
 ;;   (export "gate call 1 0" (func 6))
-;;   (export "gate save i32 i64" (func 7))
-;;   (export "gate initialize" (func 8))
-;;   (export "gate restore" (func 9))
+;;   (export "gate saved" (func 7))
+;;   (export "gate save i32 i64" (func 8))
+;;   (export "gate initialize" (func 9))
+;;   (export "gate restore" (func 10))
 ;;   (elem (;0;) func 3)
 ;;   (func (;1;) (type 1) (result i32)
 ;;     (local i32)
@@ -75,7 +77,7 @@
 ;;     local.get 0
 ;;     local.get 1
 ;;     i32.const 24
-;;     call 7
+;;     call 8
 ;;     i32.const 0
 ;;   )
 ;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
@@ -117,7 +119,33 @@
 ;;     end
 ;;     call 1
 ;;   )
-;;   (func (;7;) (type 5) (param i32 i64 i32)
+;;   (func (;7;) (type 5) (param i32 i32)
+;;     i32.const 0
+;;     local.get 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.add
+;;     local.tee 0
+;;     i32.store offset=12
+;;     local.get 0
+;;     local.get 1
+;;     i32.store offset=24
+;;     local.get 0
+;;     i32.const 0
+;;     i32.store offset=28
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 0
+;;     i32.const 261088
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
+;;   )
+;;   (func (;8;) (type 6) (param i32 i64 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
@@ -150,33 +178,30 @@
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;8;) (type 6)
+;;   (func (;9;) (type 7)
 ;;     i32.const 0
 ;;     i32.const 0
 ;;     i32.const 1
 ;;     table.init 0
 ;;     elem.drop 0
 ;;   )
-;;   (func (;9;) (type 6)
+;;   (func (;10;) (type 7)
 ;;     elem.drop 0
 ;;   )
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param i32 i64) (result i32)))
-;;   (type (;1;) (func (result i32)))
-;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (param i32 i64 i32)))
+;;   (type (;0;) (func (result i32)))
+;;   (type (;1;) (func (param i32 i64) (result i32)))
+;;   (type (;2;) (func (param i32 i64 i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 1 funcref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate host 0" (func (;0;) (type 0)))
-;;   (import "program" "gate save i32 i64" (func (;1;) (type 3)))
-;;   (table (;1;) 1 1 funcref)
+;;   (import "program" "gate host 0" (func (;0;) (type 1)))
+;;   (import "program" "gate save i32 i64" (func (;1;) (type 2)))
 ;;   (export "0" (func 2))
-;;   (elem (;0;) (table 1) (i32.const 0) func 2)
-;;   (func (;2;) (type 2) (result i32)
+;;   (func (;2;) (type 0) (result i32)
 ;;     (local i32 i64 i32)
 ;;     i32.const 0
 ;;     i32.const 0

@@ -197,19 +197,15 @@
 ;;   (func (;6;) (type 4))
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param i32)))
-;;   (type (;1;) (func (param i32) (result i32)))
-;;   (type (;2;) (func))
-;;   (type (;3;) (func (param i32 i32)))
+;;   (type (;0;) (func))
+;;   (type (;1;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate saved" (func (;0;) (type 3)))
-;;   (table (;0;) 1 1 funcref)
+;;   (import "program" "gate saved" (func (;0;) (type 1)))
 ;;   (export "0" (func 1))
-;;   (elem (;0;) (table 0) (i32.const 0) func 1)
-;;   (func (;1;) (type 2)
+;;   (func (;1;) (type 0)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -264,22 +260,16 @@
 ;;   )
 ;; )
 ;;
-;; continuation from stop point 1
+;; continuation of frames at stop points 1
 ;; (module
-;;   (type (;0;) (func (param i32)))
-;;   (type (;1;) (func (param i32) (result i32)))
-;;   (type (;2;) (func (result i32)))
-;;   (type (;3;) (func (param i32 i32)))
-;;   (type (;4;) (func (param i32 i32 i32 i32 i32 i32 i32)))
+;;   (type (;0;) (func (result i32)))
+;;   (type (;1;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate call 0 0" (func (;0;) (type 3)))
-;;   (import "program" "gate saved" (func (;1;) (type 3)))
-;;   (import "program" "gate save from stack i32 i32" (func (;2;) (type 4)))
-;;   (table (;0;) 1 1 funcref)
-;;   (export "0" (func 3))
-;;   (elem (;0;) (table 0) (i32.const 0) func 3)
-;;   (func (;3;) (type 2) (result i32)
+;;   (import "program" "gate call 0 0" (func (;0;) (type 1)))
+;;   (import "program" "gate saved" (func (;1;) (type 1)))
+;;   (export "0" (func 2))
+;;   (func (;2;) (type 0) (result i32)
 ;;     (local i32 i64 i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -352,14 +342,18 @@
 ;;         call 1
 ;;         br 1 (;@1;)
 ;;       end
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
-;;       local.get 0
-;;       local.get 2
+;;       i32.const 16
 ;;       i32.const 44
-;;       call 2
+;;       i32.const 0
+;;       i32.load offset=12
+;;       local.set 3
+;;       local.get 3
+;;       local.get 0
+;;       i32.store offset=32
+;;       local.get 3
+;;       local.get 2
+;;       i32.store offset=36
+;;       call 1
 ;;     end
 ;;     i32.const 0
 ;;   )

@@ -1,6 +1,6 @@
 ;;! poll store
 ;;! continue 0
-;;! continue 1
+;;! continue 1 1 0
 (module
   (func $f (param $n i32) (result i32)
     (if (result i32) (local.get $n)
@@ -106,20 +106,17 @@
 ;;   (func (;4;) (type 3))
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param i32) (result i32)))
-;;   (type (;1;) (func (result i32)))
-;;   (type (;2;) (func (param i32 i32) (result i32)))
-;;   (type (;3;) (func (param i32 i32)))
+;;   (type (;0;) (func (result i32)))
+;;   (type (;1;) (func (param i32 i32) (result i32)))
+;;   (type (;2;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate call 0 0" (func (;0;) (type 2)))
-;;   (import "program" "gate save i32" (func (;1;) (type 3)))
-;;   (table (;0;) 1 1 funcref)
+;;   (import "program" "gate call 0 0" (func (;0;) (type 1)))
+;;   (import "program" "gate save i32" (func (;1;) (type 2)))
 ;;   (export "0" (func 2))
-;;   (elem (;0;) (table 0) (i32.const 0) func 2)
-;;   (func (;2;) (type 1) (result i32)
+;;   (func (;2;) (type 0) (result i32)
 ;;     (local i32 i32 i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -169,18 +166,65 @@
 ;;   )
 ;; )
 ;;
-;; continuation from stop point 1
+;; continuation of frames at stop points 1 1 0
 ;; (module
-;;   (type (;0;) (func (param i32) (result i32)))
-;;   (type (;1;) (func (result i32)))
+;;   (type (;0;) (func (result i32)))
+;;   (type (;1;) (func (param i32 i32) (result i32)))
 ;;   (type (;2;) (func (param i32 i32)))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
-;;   (import "program" "gate save i32" (func (;0;) (type 2)))
-;;   (table (;0;) 1 1 funcref)
-;;   (export "0" (func 1))
-;;   (elem (;0;) (table 0) (i32.const 0) func 1)
-;;   (func (;1;) (type 1) (result i32)
+;;   (import "program" "gate call 0 0" (func (;0;) (type 1)))
+;;   (import "program" "gate save i32" (func (;1;) (type 2)))
+;;   (export "1" (func 3))
+;;   (func (;2;) (type 0) (result i32)
+;;     (local i32 i32 i32 i32)
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.const 12
+;;     i32.sub
+;;     local.tee 3
+;;     i32.store offset=12
+;;     local.get 3
+;;     i32.load offset=32
+;;     local.set 0
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block (result i32) ;; label = @4
+;;             local.get 0
+;;             if (result i32) ;; label = @5
+;;               local.get 0
+;;               local.get 0
+;;               i32.const 1
+;;               i32.sub
+;;               local.set 2
+;;               local.set 1
+;;               local.get 1
+;;               local.get 2
+;;               i32.const 0
+;;               call 0
+;;               global.get 0
+;;               br_if 3 (;@2;)
+;;               i32.mul
+;;             else
+;;               i32.const 1
+;;             end
+;;           end
+;;           return
+;;         end
+;;         local.get 0
+;;         i32.const 24
+;;         call 1
+;;         br 1 (;@1;)
+;;       end
+;;       local.get 1
+;;       i32.const 36
+;;       call 1
+;;     end
+;;     i32.const 0
+;;   )
+;;   (func (;3;) (type 0) (result i32)
 ;;     (local i32 i32 i32 i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -197,10 +241,18 @@
 ;;         block (result i32) ;; label = @3
 ;;           block (result i32) ;; label = @4
 ;;             local.get 1
-;;             i32.const 0
-;;             i32.load offset=12
-;;             i32.load offset=28
-;;             call_indirect (type 1)
+;;             block (result i32) ;; label = @5
+;;               i32.const 0
+;;               i32.load offset=12
+;;               i32.load offset=28
+;;               i32.const 0
+;;               i32.eq
+;;               if ;; label = @6
+;;                 call 2
+;;                 br 1 (;@5;)
+;;               end
+;;               call 3
+;;             end
 ;;             global.get 0
 ;;             br_if 2 (;@2;)
 ;;             i32.mul
@@ -210,7 +262,7 @@
 ;;       end
 ;;       local.get 1
 ;;       i32.const 36
-;;       call 0
+;;       call 1
 ;;     end
 ;;     i32.const 0
 ;;   )

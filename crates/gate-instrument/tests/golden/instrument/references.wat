@@ -210,21 +210,18 @@
 ;;   (func (;3;) (type 2))
 ;; )
 ;;
-;; continuation from stop point 0
+;; continuation of frames at stop points 0
 ;; (module
-;;   (type (;0;) (func (param funcref i32) (result funcref)))
-;;   (type (;1;) (func (result funcref)))
-;;   (type (;2;) (func (param i32 funcref externref i32)))
+;;   (type (;0;) (func (result funcref)))
+;;   (type (;1;) (func (param i32 funcref externref i32)))
 ;;   (import "program" "gate table 0" (table (;0;) 0 funcref))
 ;;   (import "program" "gate table 1" (table (;1;) 0 externref))
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate global 1" (global (;1;) (mut i64)))
-;;   (import "program" "gate save i32 funcref externref" (func (;0;) (type 2)))
-;;   (table (;2;) 1 1 funcref)
+;;   (import "program" "gate save i32 funcref externref" (func (;0;) (type 1)))
 ;;   (export "0" (func 1))
-;;   (elem (;0;) (table 2) (i32.const 0) func 1)
-;;   (func (;1;) (type 1) (result funcref)
+;;   (func (;1;) (type 0) (result funcref)
 ;;     (local funcref i32 externref i32)
 ;;     i32.const 0
 ;;     i32.const 0

@@ -1,8 +1,9 @@
 //! Golden files: a module, and below it what it is transformed into.
 //!
 //! A file in `tests/golden/instrument` has options, `;;! poll NAME` with `atomic`, `store` or `countdown`, and
-//! `;;! break OFFSET` (any number of times), and `;;! continue N` to show the continuation from the stop point at that position (any number of times), then the module, then
-//! the output in lines that start with `;;`. `UPDATE_GOLDEN=1` writes it anew.
+//! `;;! break OFFSET` (any number of times), and `;;! continue N …` to show the continuations of frames at the stop points at these
+//! positions, the outermost first (any number of times), then the module, then the output in lines that start with `;;`.
+//! `UPDATE_GOLDEN=1` writes it anew.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -48,11 +49,12 @@ fn describe(path: &Path, input: &str) -> String {
         .unwrap();
     }
     output.push_str(&wasmprinter::print_bytes(&stoppable).unwrap());
-    for position in options().filter_map(|option| option.strip_prefix("continue ")) {
-        let site = sites[position.parse::<usize>().unwrap()].id;
-        let continuations = program.continuations(&[site]).unwrap();
+    for positions in options().filter_map(|option| option.strip_prefix("continue ")) {
+        let frames: Vec<_> =
+            positions.split(' ').map(|position| sites[position.parse::<usize>().unwrap()].id).collect();
+        let continuations = program.continuations(&frames).unwrap();
         validate(&continuations.wasm, true);
-        writeln!(output, "\ncontinuation from stop point {position}").unwrap();
+        writeln!(output, "\ncontinuation of frames at stop points {positions}").unwrap();
         output.push_str(&wasmprinter::print_bytes(&continuations.wasm).unwrap());
     }
     output.lines().map(|line| format!("{}\n", format!(";; {line}").trim_end())).collect()
