@@ -1,12 +1,9 @@
 //! Streams of packets that a program sends: any bytes, packets that make sense, and both cut into pieces at random.
 
 use arbitrary::{Result, Unstructured};
-use gate_packet::directory::{Directory, NoServices, Route};
-use gate_packet::{ALIGNMENT, Code, Domain, HEADER_SIZE, MAX_SERVICES, MAX_SIZE, Packet, Parser, Violation};
+use gate_packet::directory::{Directory, Route};
+use gate_packet::{ALIGNMENT, Code, Domain, HEADER_SIZE, MAX_SIZE, Packet, Parser, Violation};
 use gate_packet::{discovery, encode};
-
-/// The longest answer to a program: the states of all services.
-const MAX_REPLY_BYTES: usize = 272;
 
 /// Takes streams apart, whole and in pieces: what comes out must be the same.
 ///
@@ -107,6 +104,7 @@ fn judge(stream: &[u8], cuts: &[u8]) {
     let restart = cuts.first().map(|first| usize::from(*first) % pieces.len());
     assert_eq!(whole, parse(&pieces, None), "pieces make a difference");
     assert_eq!(whole, parse(&pieces, restart), "continuing makes a difference");
+    assert_eq!(whole, split(stream), "it makes a difference whether the stream lies in one place");
     if let Ok(partial) = &whole.end {
         let sizes: usize = whole
             .packets
@@ -122,9 +120,6 @@ fn judge(stream: &[u8], cuts: &[u8]) {
         assert_eq!(again.packets, [(*code, *domain, *index, content.clone())]);
     }
 
-    let alone = without_services(&[stream], None);
-    assert_eq!(alone, without_services(&pieces, None), "pieces make a difference without services");
-    assert_eq!(alone, without_services(&pieces, restart), "continuing makes a difference without services");
     assert_eq!(routed(&[stream]), routed(&pieces), "pieces make a difference to routes");
 }
 
@@ -157,6 +152,23 @@ fn parse(pieces: &[&[u8]], restart: Option<usize>) -> Parsed {
     parsed
 }
 
+/// Takes packets from the front of a stream that is there as a whole.
+fn split(stream: &[u8]) -> Parsed {
+    let mut packets = Vec::new();
+    let mut rest = stream;
+    let end = loop {
+        match Packet::split_first(rest) {
+            Ok(Some((packet, behind))) => {
+                packets.push(keep(&packet));
+                rest = behind;
+            }
+            Ok(None) => break Ok(rest.to_vec()),
+            Err(violation) => break Err(violation),
+        }
+    };
+    Parsed { packets, end }
+}
+
 fn keep(packet: &Packet<'_>) -> (Code, Domain, u8, Vec<u8>) {
     let content = packet.content();
     assert!(HEADER_SIZE + content.len() <= MAX_SIZE as usize);
@@ -164,47 +176,6 @@ fn keep(packet: &Packet<'_>) -> (Code, Domain, u8, Vec<u8>) {
     let flows = if packet.domain() == Domain::Flow { content.len() / 8 } else { 0 };
     assert_eq!(packet.flows().count(), flows);
     (packet.code(), packet.domain(), packet.index(), content.to_vec())
-}
-
-/// Names of services.
-type Names = Vec<Box<[u8]>>;
-
-/// The answers of [`NoServices`], and where it ends.
-fn without_services(pieces: &[&[u8]], restart: Option<usize>) -> (Vec<u8>, Result<Names, Violation>) {
-    let mut end = NoServices::new();
-    let mut replies = Vec::new();
-    for (number, piece) in pieces.iter().enumerate() {
-        if restart == Some(number) {
-            let partial = end.partial().to_vec();
-            let names = end.directory().services().iter().map(|service| &*service.name);
-            end = NoServices::restore(names).expect("these are names of an instance");
-            assert_eq!(
-                end.handle(&mut &*partial, &mut replies),
-                Ok(false),
-                "an incomplete packet is answered"
-            );
-        }
-        let mut rest = *piece;
-        loop {
-            let before = replies.len();
-            match end.handle(&mut rest, &mut replies) {
-                Ok(true) => {
-                    let answer = &replies[before..];
-                    assert!(!answer.is_empty() && answer.len() <= MAX_REPLY_BYTES, "{} bytes", answer.len());
-                    check_states(answer, Domain::Call, end.directory());
-                }
-                Ok(false) => break,
-                Err(violation) => {
-                    assert_eq!(replies.len(), before, "what is wrong is answered");
-                    return (replies, Err(violation));
-                }
-            }
-        }
-        assert!(rest.is_empty(), "bytes are left over");
-    }
-    let directory = end.directory();
-    assert!(directory.services().len() <= MAX_SERVICES);
-    (replies, Ok(directory.services().iter().map(|service| service.name.clone()).collect()))
 }
 
 /// The states in `bytes`, a whole packet, are those of the services in `directory`.

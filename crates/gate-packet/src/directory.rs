@@ -2,7 +2,6 @@
 
 use crate::discovery::{self, Names, STATE_AVAILABLE};
 use crate::packet::{Code, Domain, Packet};
-use crate::parser::Parser;
 use crate::violation::Violation;
 use crate::{MAX_NAME_LENGTH, MAX_SERVICES};
 
@@ -144,60 +143,6 @@ pub enum RestoreError {
     /// A service is available, and listed twice.
     #[error("duplicate service at position {position}")]
     Duplicate { position: usize },
-}
-
-/// The other end of the packet stream where there are no services at all: every name is unavailable.
-#[derive(Debug, Default)]
-pub struct NoServices {
-    parser: Parser,
-    directory: Directory,
-}
-
-impl NoServices {
-    /// For an instance that has discovered nothing.
-    #[must_use]
-    pub fn new() -> NoServices {
-        NoServices::default()
-    }
-
-    /// For an instance that continues: the names it had discovered. What [`partial`](Self::partial) was when it stopped is
-    /// to be handled first.
-    ///
-    /// # Errors
-    /// [`RestoreError`] when the names cannot be those of an instance.
-    pub fn restore<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Result<NoServices, RestoreError> {
-        let directory = Directory::restore(names, |_| false)?;
-        Ok(NoServices { parser: Parser::new(), directory })
-    }
-
-    /// Takes bytes the program sent from the front of `input`, up to the end of the first packet that is answered, and
-    /// appends the answer to `replies`. Returns whether there was one; if not, all of `input` was taken.
-    ///
-    /// Whoever reads on only when the program has taken the answer never has to keep more than one, which is at most
-    /// 272 bytes long.
-    ///
-    /// # Errors
-    /// The [`Violation`] of the program.
-    pub fn handle(&mut self, input: &mut &[u8], replies: &mut Vec<u8>) -> Result<bool, Violation> {
-        while let Some(packet) = self.parser.next(input)? {
-            if self.directory.route(&packet, replies, |_| false)? == Route::Answered {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The services the program has discovered.
-    #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
-    /// The beginning of a packet of which the program has not sent the rest.
-    #[must_use]
-    pub fn partial(&self) -> &[u8] {
-        self.parser.partial()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Directory, NoServices, RestoreError, Route};
+use super::{Directory, RestoreError, Route};
 use crate::{Code, Domain, Parser, Violation, discovery, encode};
 
 /// Routes the first packet in `bytes`; the services whose names start with `a` are available.
@@ -102,38 +102,17 @@ fn names_that_cannot_be_restored() {
     assert_eq!(restore(&[&b"b"[..]; 257]), Some(RestoreError::Count));
 }
 
-#[test]
-fn without_services_every_name_is_unavailable() {
-    let mut input = Vec::new();
-    discovery::encode_request(&mut input, &[b"origin", b"test"]).unwrap();
-    encode::packet(&mut input, Code::Service(1), Domain::Call, 0, b"lost").unwrap();
-    discovery::encode_request(&mut input, &[b"origin"]).unwrap();
-    input.extend_from_slice(&[8, 0, 0]);
-    let (mut services, mut rest, mut replies) = (NoServices::new(), &input[..], Vec::new());
-    assert_eq!(services.handle(&mut rest, &mut replies), Ok(true));
-    assert_eq!(replies, b"\x0c\0\0\0\xff\xff\0\0\x02\0\0\0\0\0\0\0");
-    replies.clear();
-    assert_eq!(services.handle(&mut rest, &mut replies), Ok(true));
-    assert_eq!(replies, b"\x0d\0\0\0\xff\xff\0\0\x03\0\0\0\0\0\0\0");
-    replies.clear();
-    assert_eq!(services.handle(&mut rest, &mut replies), Ok(false));
-    assert_eq!((rest, &replies[..]), (&[][..], &[][..]));
-
-    let names = services.directory().services().iter().map(|service| &*service.name);
-    let mut restored = NoServices::restore(names).unwrap();
-    assert_eq!(restored.handle(&mut services.partial(), &mut replies), Ok(false));
-    let violation = Violation::UndiscoveredService { code: 3, discovered: 3 };
-    assert_eq!(restored.handle(&mut &[0, 3, 0, 0, 0][..], &mut replies), Err(violation));
-}
-
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(input in vec(prop_oneof![Just(0u8), Just(8), Just(16), Just(255), any::<u8>()], 0..400)) {
-        let (mut services, mut rest, mut replies) = (NoServices::new(), &input[..], Vec::new());
-        while let Ok(true) = services.handle(&mut rest, &mut replies) {
+        let (mut directory, mut parser, mut rest, mut replies) = (Directory::new(), Parser::new(), &input[..], Vec::new());
+        while let Ok(Some(packet)) = parser.next(&mut rest) {
+            if directory.route(&packet, &mut replies, |_| false).is_err() {
+                break;
+            }
             prop_assert!(replies.len() <= 272);
             replies.clear();
         }
-        prop_assert!(services.directory().services().len() <= 256);
+        prop_assert!(directory.services().len() <= 256);
     }
 }
