@@ -199,9 +199,10 @@ pub(crate) struct RunOptions {
     ///                            http://HOST[:PORT], https://HOST[:PORT] or unix:///PATH
     ///   shell.enabled=true       let the program run commands of this host as the user that runs gate
     ///   kv.file=FILE             make kv keep keys and values in this file
-    ///   http.allow=HOST          let http make requests to this host, or to all below it (*.example.com)
-    ///   http.private=true        also if its address is one of a private network
-    ///   log.rate=N               lines that log takes in a second, after a burst (100)
+    ///   http.allow=SERVER,...    let http make requests to this server: example.com, *.example.com,
+    ///                            http://example.com:8080; without a scheme, only https
+    ///   http.private=true        also if a name leads to an address of a private network
+    ///   log.rate=N               lines that log takes in a second, after a burst (50)
     #[arg(long, value_name = "KEY=VALUE", verbatim_doc_comment, help_heading = "Services")]
     pub(crate) service: Vec<String>,
 

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use gate_runtime::Services;
 use gate_service::{Client, Factory, Registry, Scope};
+use gate_services::http::{self, Http};
 use gate_services::kv::{self, Kv, Store};
+use gate_services::localhost::{self, Localhost};
 use gate_services::origin::{self, Connection, Connector, Origin};
-use gate_services::{catalog, identity, random, scope};
+use gate_services::shell::Shell;
+use gate_services::{catalog, identity, log, random, scope};
 use tokio::runtime::{Builder, Runtime};
 
 use self::config::Config;
@@ -94,6 +97,22 @@ fn built_in(config: &Config, connector: Connector) -> Result<Vec<Arc<dyn Factory
         Arc::new(random::Random { bits_per_minute: config.random_bits_per_minute }),
         Arc::new(scope::Scope),
     ];
+    let limits = log::Limits {
+        lines_per_second: config.log_lines_per_second,
+        burst_lines: log::DEFAULT_BURST_LINES,
+        bytes_per_second: log::DEFAULT_BYTES_PER_SECOND,
+        burst_bytes: log::DEFAULT_BURST_BYTES,
+    };
+    factories.push(Arc::new(log::Log::new(Arc::new(Notices), limits)));
+    if !config.http.rules.is_empty() {
+        factories.push(Arc::new(Http::new(http::Config::new(config.http.clone()))));
+    }
+    if let Some(address) = &config.localhost {
+        factories.push(Arc::new(Localhost::new(address.clone(), localhost::DEFAULT_TIMEOUT, None)));
+    }
+    if config.shell {
+        factories.push(Arc::new(Shell::new()));
+    }
     if let Some(path) = &config.kv_file {
         let limits = kv::Limits {
             keys_per_principal: kv::DEFAULT_KEYS_PER_PRINCIPAL,

@@ -1,10 +1,13 @@
 //! What `--service KEY=VALUE` says.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use gate_packet::MAX_CREDIT_TO_PROGRAM;
-use gate_services::{origin, random};
+use gate_services::http::{Policy, Rule};
+use gate_services::localhost::Address;
+use gate_services::{log, origin, random};
 
 /// How services are configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +15,11 @@ pub(crate) struct Config {
     pub(crate) random_bits_per_minute: u32,
     pub(crate) origin_connections: u32,
     pub(crate) origin_buffer_bytes: u32,
-    pub(crate) localhost: Option<String>,
+    pub(crate) localhost: Option<Address>,
     pub(crate) shell: bool,
     pub(crate) kv_file: Option<PathBuf>,
-    pub(crate) http_allow: Vec<String>,
-    pub(crate) http_private: bool,
-    pub(crate) log_rate: u32,
+    pub(crate) http: Policy,
+    pub(crate) log_lines_per_second: NonZeroU32,
 }
 
 impl Config {
@@ -30,15 +32,24 @@ impl Config {
             localhost: None,
             shell: false,
             kv_file: None,
-            http_allow: Vec::new(),
-            http_private: false,
-            log_rate: 100,
+            http: Policy::default(),
+            log_lines_per_second: log::DEFAULT_LINES_PER_SECOND,
         };
+        let mut private = false;
         for text in given {
             let Some((key, value)) = text.split_once('=') else {
                 return Err(format!("--service {text:?}: write it like random.bitsperminute=7680"));
             };
-            config.set(key, value).map_err(|why| format!("--service {text:?}: {why}"))?;
+            let set = match key {
+                // Of all servers, also of those that are named later.
+                "http.private" => yes(value).map(|yes| private = yes),
+                _ => config.set(key, value),
+            };
+            set.map_err(|why| format!("--service {text:?}: {why}"))?;
+        }
+        if private {
+            let rules = std::mem::take(&mut config.http.rules);
+            config.http.rules = rules.into_iter().map(Rule::allow_private_addresses).collect();
         }
         Ok(config)
     }
@@ -56,14 +67,15 @@ impl Config {
                     return Err(format!("it can be 1 to {MAX_CREDIT_TO_PROGRAM}"));
                 }
             }
-            "localhost.addr" => self.localhost = Some(value.to_owned()),
+            "localhost.addr" => self.localhost = Some(parsed(value)?),
             "shell.enabled" => self.shell = yes(value)?,
             "kv.file" => self.kv_file = Some(value.into()),
             "http.allow" => {
-                self.http_allow.extend(value.split(',').map(|host| host.trim().to_owned()));
+                for rule in value.split(',') {
+                    self.http.rules.push(parsed(rule.trim())?);
+                }
             }
-            "http.private" => self.http_private = yes(value)?,
-            "log.rate" => self.log_rate = number(value)?,
+            "log.rate" => self.log_lines_per_second = number(value)?,
             _ => return Err(format!("there is no {key:?} (see gate run --help)")),
         }
         Ok(())
@@ -75,6 +87,13 @@ where
     T::Err: std::fmt::Display,
 {
     value.parse().map_err(|error| format!("{value:?} is not a number that it can be ({error})"))
+}
+
+fn parsed<T: FromStr>(value: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    value.parse().map_err(|error: T::Err| error.to_string())
 }
 
 fn yes(value: &str) -> Result<bool, String> {

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use gate_grpc::{Event, Log};
+use gate_service::Client;
 use gate_services::kv::StoreError;
+use gate_services::log::{Dropped, Line, Sink};
 
 use crate::text::{chain, escaped};
 
@@ -25,6 +27,17 @@ impl Log for Notices {
                 format!("cannot connect to {server}: {}; trying again", chain(error))
             }
         });
+    }
+}
+
+/// Lines are short, and come no faster than the service's limits allow: what little time writing them takes does not matter.
+impl Sink for Notices {
+    fn line(&self, _client: &Client, line: &Line) {
+        say(&format!("log: {}: {line}", line.severity));
+    }
+
+    fn dropped(&self, _client: &Client, dropped: Dropped) {
+        say(&format!("log: {dropped}"));
     }
 }
 

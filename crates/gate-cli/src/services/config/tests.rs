@@ -20,9 +20,21 @@ fn values_are_taken() {
     .unwrap();
     assert_eq!(config.random_bits_per_minute, u32::MAX);
     assert_eq!(config.origin_buffer_bytes, 65520);
-    assert_eq!(config.http_allow, ["example.com", "*.example.org", "third.example"]);
+    let rule = |text: &str| text.parse::<Rule>().unwrap();
+    assert_eq!(config.http.rules, [rule("example.com"), rule("*.example.org"), rule("third.example")]);
     assert!(config.shell);
     assert_eq!(config.kv_file, Some("/tmp/a=b".into()));
+}
+
+#[test]
+fn private_addresses_are_allowed_for_all_or_none() {
+    for order in
+        [["http.private=true", "http.allow=example.com"], ["http.allow=example.com", "http.private=true"]]
+    {
+        let config = parse(&order).unwrap();
+        let rule = "example.com".parse::<Rule>().unwrap();
+        assert_eq!(config.http.rules, [rule.allow_private_addresses()]);
+    }
 }
 
 #[test]
@@ -35,6 +47,9 @@ fn errors_say_what_is_wrong() {
     check("random", "write it like");
     check("random.bitsperminute=", "not a number");
     check("random.bits=1", "there is no");
+    check("log.rate=0", "not a number");
+    check("http.allow=ftp://example.com", "not a server");
+    check("localhost.addr=example.com", "not the address");
     check("origin.bufsize=65521", "1 to 65520");
     check("shell.enabled=yes", "neither true nor false");
 }
