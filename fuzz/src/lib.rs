@@ -16,6 +16,7 @@ mod memory;
 pub mod packets;
 pub mod pump;
 pub mod snapshot_read;
+pub mod streams;
 pub mod upstream_snapshot;
 pub mod wasi_pointers;
 pub mod wasi_state;
@@ -33,6 +34,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("inspect", inspect::run),
     ("packets", packets::run),
     ("pump", pump::run),
+    ("service_origin", streams::origin),
+    ("service_peer", streams::peer),
     ("snapshot_read", snapshot_read::run),
     ("upstream_snapshot", upstream_snapshot::run),
     ("wasi_pointers", wasi_pointers::run),
