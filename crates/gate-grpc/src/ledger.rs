@@ -59,6 +59,11 @@ impl Ledger {
         self.is_complete
     }
 
+    /// Whether there is nothing outstanding, as far as is known, and nothing waiting.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_complete && self.entries.is_empty()
+    }
+
     /// The calls that the server has taken, and the packets that it has not.
     pub(crate) fn parts(&self) -> (impl Iterator<Item = &Entry>, impl Iterator<Item = &Entry>) {
         (self.entries.range(..self.taken), self.entries.range(self.taken..))
@@ -102,8 +107,20 @@ impl Ledger {
         Ok(self.remove(position).map(|entry| Answered { position, entry, is_early: is_next }))
     }
 
+    /// Nobody knows any more what is outstanding: the calls that are here do not go with the answers that come.
+    pub(crate) fn give_up(&mut self) {
+        for _ in 0..self.taken {
+            self.remove(0);
+        }
+        self.taken = 0;
+        self.is_complete = false;
+    }
+
     /// The last answer did not reach the program after all, and the server will give it again.
     pub(crate) fn restore(&mut self, answered: Answered) {
+        if !self.is_complete {
+            return;
+        }
         self.bytes += answered.entry.packet.len();
         self.entries.insert(answered.position, answered.entry);
         self.taken += 1;

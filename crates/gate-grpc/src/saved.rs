@@ -1,30 +1,32 @@
 //! What is kept of a program's service.
 //!
-//! Usually that is what the server has written down, as it is. If there was no server to do so, or what it has written looks like that, it is:
+//! Nothing, if the server has written down nothing and there is nothing outstanding. Otherwise:
 //!
 //! | Size | Meaning |
 //! |---|---|
 //! | 16 | [`MAGIC`] |
 //! | u32 | size of the snapshot |
 //! | | the last snapshot that the server has written |
-//! | u8 | bit 0: all outstanding calls are here; bit 1: there can be streams; the others are 0 |
+//! | u8 | bit 0: all outstanding calls are here; bit 1: there can be streams; bit 2: there was nothing on its way when the server wrote the snapshot; the others are 0 |
 //! | u32 | number of calls that are outstanding, and in the snapshot |
 //! | u32 | number of packets that the server has not taken |
 //! | u32 | number of packets that the program has not got |
 //! | | these packets, in this order, without padding |
 //!
-//! Integers are little-endian.
+//! Integers are little-endian. Bytes that do not begin so are a snapshot of a server, as other hosts keep it; then nobody knows what is
+//! outstanding.
 
 use gate_packet::Domain;
 
 use crate::ledger::Ledger;
 use crate::packets::Received;
 
-/// How it begins. No service has a reason to begin its snapshots so.
+/// How it begins.
 const MAGIC: &[u8; 16] = b"\0gate-grpc kept\x01";
 
 const COMPLETE: u8 = 1;
 const STREAMS: u8 = 2;
+const QUIET: u8 = 4;
 
 /// What there is to go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Kept {
     pub(crate) snapshot: Vec<u8>,
     /// Whether there can be streams.
     pub(crate) has_streams: bool,
+    /// Whether there was nothing on its way when the server wrote it: it contains no packets.
+    pub(crate) is_quiet: bool,
     pub(crate) ledger: Ledger,
     /// Packets that the program has not got.
     pub(crate) undelivered: Vec<Vec<u8>>,
@@ -42,8 +46,8 @@ impl Kept {
     /// Of a snapshot that a server has written.
     pub(crate) fn of(snapshot: Vec<u8>) -> Self {
         let ledger = Ledger::new(snapshot.is_empty());
-        let has_streams = !snapshot.is_empty();
-        Self { snapshot, has_streams, ledger, undelivered: Vec::new() }
+        let (has_streams, is_quiet) = (!snapshot.is_empty(), snapshot.is_empty());
+        Self { snapshot, has_streams, is_quiet, ledger, undelivered: Vec::new() }
     }
 
     /// Reads it. The packets are given this code.
@@ -56,7 +60,7 @@ impl Kept {
         let size = number(input)?;
         let snapshot = take(input, size)?.to_vec();
         let flags = take(input, 1)?.first().copied().unwrap_or(0);
-        if flags & !(COMPLETE | STREAMS) != 0 {
+        if flags & !(COMPLETE | STREAMS | QUIET) != 0 {
             return Err("unknown flags");
         }
         let (taken, waiting, undelivered) = (number(input)?, number(input)?, number(input)?);
@@ -80,18 +84,23 @@ impl Kept {
         if !input.is_empty() {
             return Err("bytes behind the end");
         }
-        Ok(Self { snapshot, has_streams: flags & STREAMS != 0, ledger, undelivered: packets })
+        let (has_streams, is_quiet) = (flags & STREAMS != 0, flags & QUIET != 0);
+        Ok(Self { snapshot, has_streams, is_quiet, ledger, undelivered: packets })
     }
 
     /// Writes it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (taken, waiting) = self.ledger.parts();
         let (taken, waiting): (Vec<_>, Vec<_>) = (taken.collect(), waiting.collect());
+        if self.snapshot.is_empty() && taken.is_empty() && waiting.is_empty() && self.undelivered.is_empty() {
+            return Vec::new();
+        }
         let mut out = MAGIC.to_vec();
         append_number(&mut out, self.snapshot.len());
         out.extend_from_slice(&self.snapshot);
-        let complete = if self.ledger.is_complete() { COMPLETE } else { 0 };
-        out.push(complete | if self.has_streams { STREAMS } else { 0 });
+        let flags =
+            [(COMPLETE, self.ledger.is_complete()), (STREAMS, self.has_streams), (QUIET, self.is_quiet)];
+        out.push(flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag).sum());
         append_number(&mut out, taken.len());
         append_number(&mut out, waiting.len());
         append_number(&mut out, self.undelivered.len());
@@ -103,16 +112,6 @@ impl Kept {
         }
         out
     }
-}
-
-/// A snapshot that a server has written, as it is kept.
-pub(crate) fn of_server(snapshot: &[u8], has_streams: bool) -> Vec<u8> {
-    if snapshot.starts_with(MAGIC) {
-        let ledger = Ledger::new(false);
-        let kept = Kept { snapshot: snapshot.to_vec(), has_streams, ledger, undelivered: Vec::new() };
-        return kept.encode();
-    }
-    snapshot.to_vec()
 }
 
 fn append_number(out: &mut Vec<u8>, number: usize) {

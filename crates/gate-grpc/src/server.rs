@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::command::{self, Ending};
 use crate::config::{CommandLine, Event, Log, Target, Timeouts};
@@ -160,9 +160,10 @@ impl Connector {
             drop(connection);
             self.log.log(&Event::Disconnected { server: &self.text });
             pause = if since.elapsed() >= STABLE { Duration::ZERO } else { longer(pause, first, last) };
+            let mut failed = Instant::now();
             connection = loop {
                 needed.notified().await;
-                sleep(pause).await;
+                sleep_until(failed + pause).await;
                 match self.connect_again(&names).await {
                     Ok(connection) => break connection,
                     Err(error) => {
@@ -170,6 +171,7 @@ impl Connector {
                         // Those who need it still are woken, and say so.
                         publish.send_replace(State::Disconnected(Some(Arc::new(error))));
                         pause = longer(pause, first, last);
+                        failed = Instant::now();
                     }
                 }
             };

@@ -9,10 +9,10 @@
 //! ```
 //!
 //! When the connection to the server is lost, what the server knew of the program is lost with it. If nothing has passed between the
-//! program and the instance since it was made, another one is made in the same way, and nothing has happened. Otherwise, a new one is made as
-//! for a new program, and gets the calls that have not been answered and the packets that have not been taken; so a call can be made
-//! twice, but has one answer. That would make no sense to a program that has streams open, or has been continued with calls outstanding that
-//! nobody knows: it ends.
+//! program and the instance since it was made, another one is made in the same way, and nothing has happened. Otherwise, one is made of the
+//! last snapshot, or as for a new program if there is none, or one with packets in it, which were sent since. It gets the calls that have not
+//! been answered and the packets that have not been taken; so a call can be made twice, but has one answer. That would make no sense to a
+//! program that has used streams, or has come from another host with calls outstanding that nobody knows: it ends.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,7 +33,7 @@ use crate::ledger::{Answered, Ledger};
 use crate::limits::{HANDLE_GRACE, LOSS_PERIOD, MAX_DRAINED, MAX_LOSSES, MAX_SNAPSHOT};
 use crate::packets::{self, Received};
 use crate::proto::{CreateRequest, InstanceConfig};
-use crate::saved::{self, Kept};
+use crate::saved::Kept;
 use crate::server::Server;
 
 /// What a service is for, and where.
@@ -52,6 +52,8 @@ pub(crate) struct Session {
     state: State,
     /// What the instance is made of, or was.
     base: Vec<u8>,
+    /// Whether there are no packets in it.
+    is_base_quiet: bool,
     /// Whether anything has passed between the program and the instance since it was made.
     has_progress: bool,
     /// Whether there can be streams.
@@ -114,6 +116,7 @@ impl Session {
             place,
             state: State::Absent,
             base: kept.snapshot,
+            is_base_quiet: kept.is_quiet,
             has_progress: false,
             has_streams: kept.has_streams,
             ledger: kept.ledger,
@@ -248,7 +251,15 @@ impl Session {
                     }
                     State::Absent | State::Creating(_) | State::Failed => (false, None),
                 };
-                let answered = self.ledger.answer(received.index, is_taking)?;
+                let answered = match self.ledger.answer(received.index, is_taking) {
+                    Ok(answered) => answered,
+                    Err(error) if self.base.is_empty() => return Err(error),
+                    // What it answers may be in the snapshot, which somebody else has written.
+                    Err(_) => {
+                        self.ledger.give_up();
+                        None
+                    }
+                };
                 if let Some(Answered { is_early: true, .. }) = answered
                     && let Some(has_taken) = has_taken
                 {
@@ -320,7 +331,9 @@ impl Session {
             return Err(SessionError::Lost { name, what: "calls", source });
         }
         self.ledger.forget();
-        self.base.clear();
+        if !mem::replace(&mut self.is_base_quiet, true) {
+            self.base.clear();
+        }
         Ok(())
     }
 
@@ -443,7 +456,7 @@ impl Session {
                 && self.undelivered.is_empty()
                 && !self.ledger.has_waiting();
             if is_saved {
-                return Ok(saved::of_server(&self.base, self.has_streams));
+                return Ok(self.keep_all());
             }
             let outcome = match poll_fn(|context| self.poll_present(context)).await {
                 Ok(()) => self.suspend().await,
@@ -452,24 +465,31 @@ impl Session {
             match outcome {
                 Ok(snapshot) => {
                     self.state = State::Absent;
-                    self.undo();
+                    let outgoing = self.undo();
+                    self.is_base_quiet = outgoing.is_empty() && self.ledger.is_empty();
                     self.ledger.save(snapshot.is_empty());
                     self.has_streams &= !snapshot.is_empty();
                     self.has_progress = false;
                     self.base = snapshot;
                     self.wake();
                 }
-                Err(Trouble::Unreachable(_)) => return Ok(self.save_without_server()),
+                // There is no instance, so all that there is is here.
+                Err(Trouble::Unreachable(_)) => return Ok(self.keep_all()),
                 Err(trouble) => self.recover(trouble)?,
             }
         }
     }
 
-    /// Writes down what is known here. The server has nothing: there is no instance.
-    fn save_without_server(&mut self) -> Vec<u8> {
+    /// Writes down what is known here, when there is no instance.
+    fn keep_all(&mut self) -> Vec<u8> {
         let undelivered = self.undo();
-        let (snapshot, has_streams, ledger) = (self.base.clone(), self.has_streams, self.ledger.clone());
-        let kept = Kept { snapshot, has_streams, ledger, undelivered };
+        let kept = Kept {
+            snapshot: self.base.clone(),
+            has_streams: self.has_streams,
+            is_quiet: self.is_base_quiet,
+            ledger: self.ledger.clone(),
+            undelivered,
+        };
         let bytes = kept.encode();
         for packet in kept.undelivered {
             // They were looked at before.

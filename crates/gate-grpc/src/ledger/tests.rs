@@ -65,6 +65,15 @@ fn calls_of_others_are_not_known() {
 }
 
 #[test]
+fn packets_that_wait_stay_when_calls_make_no_sense() {
+    let mut ledger = ledger(&[(1, true), (2, true), (3, false), (4, true)], 2);
+    ledger.give_up();
+    assert_eq!(names(&ledger), (vec![], vec![3, 4]));
+    assert_eq!(ledger.bytes, 2);
+    assert!(!ledger.is_complete());
+}
+
+#[test]
 fn there_is_a_limit_of_packets_and_one_of_bytes() {
     let mut ledger = Ledger::new(true);
     for _ in 0..MAX_ENTRIES {

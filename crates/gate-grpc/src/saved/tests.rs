@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Kept, MAGIC, of_server};
+use super::{Kept, MAGIC};
 use crate::ledger::Ledger;
 
 fn packet(domain: u8, content: &[u8]) -> Vec<u8> {
@@ -17,7 +17,7 @@ fn kept() -> Kept {
     ledger.push(packet(1, b""), false);
     ledger.push(packet(0, b"two"), true);
     let undelivered = vec![packet(0, b"reply"), packet(3, &[0; 8])];
-    Kept { snapshot: b"state".to_vec(), has_streams: true, ledger, undelivered }
+    Kept { snapshot: b"state".to_vec(), has_streams: true, is_quiet: false, ledger, undelivered }
 }
 
 #[test]
@@ -28,13 +28,18 @@ fn it_comes_back() {
 }
 
 #[test]
-fn what_a_server_has_written_stays_as_it_is() {
-    assert_eq!(of_server(b"anything", false), b"anything");
-    assert_eq!(Kept::decode(b"anything".to_vec(), 7), Ok(Kept::of(b"anything".to_vec())));
-    // Unless it looks like ours.
-    let snapshot = [MAGIC, &b"..."[..]].concat();
-    let bytes = of_server(&snapshot, true);
-    assert_eq!(Kept::decode(bytes, 7), Ok(Kept::of(snapshot)));
+fn nothing_is_kept_as_nothing() {
+    assert!(Kept::of(Vec::new()).encode().is_empty());
+}
+
+#[test]
+fn snapshots_of_other_hosts_are_as_the_server_wrote_them() {
+    let kept = Kept::decode(b"anything".to_vec(), 7).unwrap();
+    assert_eq!(kept, Kept::of(b"anything".to_vec()));
+    assert!(kept.has_streams && !kept.is_quiet && !kept.ledger.is_complete());
+    // One that looks like ours comes back as well.
+    let kept = Kept::of(kept.encode());
+    assert_eq!(Kept::decode(kept.encode(), 7), Ok(kept));
 }
 
 #[test]

@@ -119,7 +119,8 @@ impl EchoServer {
 /// Starts a server, and waits until it listens.
 pub(crate) fn serve(path: &Path, arguments: &[&str]) -> Running {
     let mut running = Command::new(path).args(arguments).start().unwrap();
-    running.wait_for_stderr("listening", DEADLINE).unwrap();
+    running.wait_for_stderr("listening at ", DEADLINE).unwrap();
+    running.wait_for_stderr("\n", DEADLINE).unwrap();
     running
 }
 

@@ -70,6 +70,72 @@ fn a_server_that_restarts_before_anything_has_passed_gets_the_snapshot_again() {
 }
 
 #[test]
+fn a_program_that_was_continued_goes_on_from_its_last_snapshot() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "counter").await;
+        program.call(b"").await;
+        assert_eq!(program.reply().await, 1_u64.to_le_bytes());
+        let snapshot = program.save().await.unwrap();
+        let mut clone = Program::resume(&services, "counter", snapshot).await.unwrap();
+        for program in [&mut program, &mut clone] {
+            for count in [2_u64, 3] {
+                program.call(b"").await;
+                assert_eq!(program.reply().await, count.to_le_bytes());
+            }
+            server.kill();
+            server.start_again();
+            program.call(b"").await;
+            assert_eq!(program.reply().await, 2_u64.to_le_bytes());
+        }
+    });
+}
+
+#[test]
+fn a_program_that_was_continued_with_calls_has_them_made_again() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "echo/later").await;
+        program.call(b"1").await;
+        let snapshot = program.save().await.unwrap();
+        let mut program = Program::resume(&services, "echo/later", snapshot).await.unwrap();
+        program.call(b"2").await;
+        program.info(b"").await;
+        assert_eq!(program.reply().await, b"1");
+        assert_eq!(program.reply().await, b"2");
+        program.call(b"3").await;
+        let snapshot = program.save().await.unwrap();
+        let mut program = Program::resume(&services, "echo/later", snapshot).await.unwrap();
+        program.call(b"4").await;
+        program.until(|| true).await;
+        server.kill();
+        server.start_again();
+        program.info(b"").await;
+        assert_eq!(program.reply().await, b"3");
+        assert_eq!(program.reply().await, b"4");
+    });
+}
+
+#[test]
+fn a_program_of_another_host_ends_if_nobody_knows_its_calls() {
+    let mut server = EchoServer::start();
+    run(async {
+        let services = start(&[], &[&server.target()]).await;
+        // As the server has written it: three calls were counted.
+        let snapshot = [[3_u8, 0, 0, 0, 0, 0, 0, 0], [0; 8]].concat();
+        let mut program = Program::resume(&services, "counter", snapshot).await.unwrap();
+        program.call(b"").await;
+        assert_eq!(program.reply().await, 4_u64.to_le_bytes());
+        server.kill();
+        server.start_again();
+        let failure = program.failure().await;
+        assert!(failure.contains("the connection was lost, with what the server knew"), "{failure}");
+    });
+}
+
+#[test]
 fn a_program_is_saved_without_a_server() {
     let mut server = EchoServer::start();
     run(async {
@@ -107,7 +173,7 @@ fn a_program_does_not_wait_for_ever() {
     run(async {
         let log = Arc::<Events>::default();
         let mut config = config(&[], &[&server.target()], &log);
-        config.timeouts = Timeouts { reconnect: Duration::from_millis(300), ..Timeouts::USUAL };
+        config.timeouts = Timeouts { reconnect: Duration::from_secs(1), ..Timeouts::USUAL };
         let services = Services::start(config).await.unwrap();
         let mut program = Program::start(&services, "echo").await;
         server.kill();

@@ -27,7 +27,7 @@ fn what_makes_no_sense_is_refused() {
             &[],
             "cannot use service program \"/nonexistent/x y\": cannot start \"/nonexistent/x\": No such file",
         ),
-        (&["true"], &[], "cannot use service program \"true\": server is of no use: "),
+        (&["true"], &[], "cannot use service program \"true\": "),
         (&[], &["unix:/nonexistent/x insecure"], "cannot connect to unix:/nonexistent/x: No such file"),
         (
             &[],
