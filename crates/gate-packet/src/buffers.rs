@@ -12,7 +12,8 @@
 //!
 //! A varint is an unsigned LEB128 number of at most 32 bits. Bytes behind the last snapshot are not looked at.
 
-use crate::{MAX_NAME_LENGTH, MAX_SERVICES};
+use crate::packet::Header;
+use crate::{MAX_NAME_LENGTH, MAX_SERVICES, padded};
 
 /// What is between a program and its services when it stops.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +109,38 @@ impl Buffers {
         }
         Ok(Self { services, input, output })
     }
+}
+
+/// The payload with padding behind every packet of the input, if some was left out; `None` if none was, or if that cannot be told.
+///
+/// Only for snapshots of the existing system, which pads packets when it hands them to a program, but not those that it keeps for one
+/// that has stopped. When the input begins in the middle of a packet, packets cannot be told from what is in them.
+#[must_use]
+pub fn pad_input(payload: &[u8]) -> Option<Vec<u8>> {
+    let buffers = Buffers::decode(payload).ok()?;
+    let input = padded_packets(&buffers.input)?;
+    (input != buffers.input).then(|| Buffers { input, ..buffers }.encode())
+}
+
+/// The packets in `bytes`, each with its padding; `None` if there is something else.
+fn padded_packets(bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_start = |at: usize| {
+        let header = bytes.get(at..).and_then(|rest| rest.first_chunk());
+        at == bytes.len() || header.is_some_and(|header| Header::decode(*header).is_ok())
+    };
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let header = Header::decode(*bytes.get(at..)?.first_chunk()?).ok()?;
+        let end = at + header.size;
+        out.extend_from_slice(bytes.get(at..end)?);
+        out.resize(padded(out.len()), 0);
+        // The next header begins with a size, which is hardly ever mistaken for zeros.
+        let behind = at + padded(header.size);
+        let has_padding = bytes.get(end..behind).is_some_and(|padding| padding.iter().all(|byte| *byte == 0));
+        at = if has_padding && is_start(behind) { behind } else { end };
+    }
+    Some(out)
 }
 
 fn varint(out: &mut Vec<u8>, value: usize) {

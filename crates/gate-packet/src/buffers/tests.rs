@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{Buffers, BuffersError, ServiceBuffer};
+use super::{Buffers, BuffersError, ServiceBuffer, pad_input};
+use crate::{Code, Domain, encode};
 
 /// What a snapshot made by the existing system has: two services, and an unread reply of discovery.
 const REAL: &[u8] =
@@ -28,7 +29,47 @@ fn damage_is_refused() {
     assert_eq!(Buffers::decode(&[0, 0, 1, 200]), Err(BuffersError::NameLength { position: 0, found: 200 }));
 }
 
+/// What becomes of the input.
+fn input_padded(input: &[u8]) -> Option<Vec<u8>> {
+    let buffers = Buffers { input: input.to_vec(), output: vec![1], ..Buffers::default() };
+    let padded = Buffers::decode(&pad_input(&buffers.encode())?).unwrap();
+    assert_eq!(padded.output, [1]);
+    Some(padded.input)
+}
+
+#[test]
+fn padding_is_put_in_where_it_was_left_out() {
+    let states = b"\x0d\0\0\0\xff\xff\0\0\x03\0\x01\0\0";
+    let reply = b"\x09\0\0\0\x01\0\0\0A";
+    let whole = [&states[..], &[0; 3], reply, &[0; 7]].concat();
+    assert_eq!(input_padded(&[&states[..], reply].concat()), Some(whole.clone()));
+    assert_eq!(input_padded(&[&states[..], &[0; 3], reply].concat()), Some(whole.clone()));
+    assert_eq!(input_padded(&[&states[..], reply, &[0; 7]].concat()), Some(whole.clone()));
+    assert_eq!(input_padded(&whole), None);
+    assert_eq!(input_padded(&[]), None);
+    assert_eq!(pad_input(REAL), None);
+    // The middle of a packet, and a packet that is cut.
+    assert_eq!(input_padded(&[&[7, 7][..], reply, &[0; 7]].concat()), None);
+    assert_eq!(input_padded(&states[..12]), None);
+    assert_eq!(pad_input(&[0xff; 9]), None);
+}
+
 proptest! {
+    #[test]
+    fn packets_without_padding_get_it(
+        packets in prop::collection::vec((0_u16..300, prop::collection::vec(any::<u8>(), 0..200), any::<bool>()), 0..10),
+    ) {
+        let (mut whole, mut input, mut len) = (Vec::new(), Vec::new(), 0);
+        for (code, content, is_padded) in packets {
+            encode::packet(&mut whole, Code::Service(code), Domain::Call, 0, &content).unwrap();
+            let end = if is_padded { whole.len() } else { len + 8 + content.len() };
+            input.extend_from_slice(&whole[len..end]);
+            len = whole.len();
+        }
+        let expect = (input != whole).then_some(whole);
+        prop_assert_eq!(input_padded(&input), expect);
+    }
+
     #[test]
     fn buffers_survive(
         input in prop::collection::vec(any::<u8>(), 0..300),
