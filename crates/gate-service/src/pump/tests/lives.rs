@@ -272,7 +272,11 @@ impl World {
             Action::Send { to_socket, to_pump } => self.send(to_socket, to_pump),
             Action::Read { to_socket, to_program } => self.read(to_socket, to_program),
             Action::Poll => self.poll(),
-            Action::Save => drop(self.finish_save()),
+            Action::Save => {
+                // What it was not quick enough to read is the pump's again, and then it reads that.
+                self.pump.take_back(&mem::take(&mut self.arrived));
+                self.finish_save();
+            }
             Action::Restore { drain } => self.restore(drain),
             _ => {
                 let packets = self.program.act(action);
@@ -291,7 +295,7 @@ impl World {
         self.sent.extend(bytes);
         if self.pump.wants_input() {
             let bytes: Vec<u8> = self.sent.drain(..to_pump.min(self.sent.len()).min(65_536)).collect();
-            self.pump.receive(&bytes);
+            self.pump.receive_with(|buffer| buffer.extend(bytes));
         }
     }
 
