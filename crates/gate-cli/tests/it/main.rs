@@ -7,6 +7,8 @@ mod cache;
 mod chance;
 mod debug;
 mod ends;
+mod gain;
+mod guest_sdk;
 mod guests;
 mod inspect;
 mod interrupted;
