@@ -135,6 +135,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -454,7 +455,8 @@ impl Service for Instance {
         }
         self.reply(out)?;
         // Each time another one comes first: the room can be too small for all.
-        self.turn = self.state.exchanges.range(self.turn + 1..).next().map_or(0, |(id, _)| *id);
+        let later = (Bound::Excluded(self.turn), Bound::Unbounded);
+        self.turn = self.state.exchanges.range(later).next().map_or(0, |(id, _)| *id);
         let (before, after) = (0..self.turn, self.turn..);
         for (id, exchange) in self.state.exchanges.range_mut(after) {
             exchange.send(*id, context, out)?;

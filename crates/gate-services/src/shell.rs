@@ -35,7 +35,8 @@
 //! this process, the command has the user's primary group and no other.
 //!
 //! The command ends when its standard output is closed by all that have it open, and then the shell has ended. All processes in the
-//! process group of the shell are killed then, or when the program or its service ends. Those that have left the group are not found.
+//! process group of the shell are killed then, or when the program or its service ends. Those that have left the group are not found, and
+//! nothing is killed if this process is itself killed.
 //!
 //! # Lives of the program
 //! The command goes on while the program is suspended, and if it is saved and continued in the same host process within a minute.

@@ -7,13 +7,13 @@ use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use rustls::ClientConfig;
-use tokio::sync::{OnceCell, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::sync::{OnceCell, Semaphore, oneshot};
 
 use super::address::is_public;
 use super::message::ErrorNumber;
@@ -35,7 +35,10 @@ const STREAM_WINDOW: u32 = 512 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// How many names are resolved at once in one host process: each occupies a thread, and nothing can end it early.
-const MAX_RESOLVING: usize = 32;
+const MAX_RESOLVING: usize = 64;
+
+/// How many of them can be those of one program, which may know names that take their time.
+const MAX_RESOLVING_OF_PROGRAM: usize = 4;
 
 /// How much of the headers of a response HTTP/2 lets a server send, in bytes: what a packet can hold.
 const MAX_HEADERS_BYTES: u32 = gate_packet::MAX_SIZE;
@@ -64,6 +67,7 @@ impl Network {
 #[derive(Debug)]
 pub(super) struct Connections {
     network: Arc<Network>,
+    resolving: Arc<Semaphore>,
     /// Apart from each other, so that a connection that was made to a private address is not used where that is not allowed.
     public: OnceLock<reqwest::Client>,
     all: OnceLock<reqwest::Client>,
@@ -71,7 +75,8 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(network: Arc<Network>) -> Self {
-        Self { network, public: OnceLock::new(), all: OnceLock::new() }
+        let resolving = Arc::new(Semaphore::new(MAX_RESOLVING_OF_PROGRAM));
+        Self { network, resolving, public: OnceLock::new(), all: OnceLock::new() }
     }
 
     /// Sends a request, and returns the response when its head is there.
@@ -88,7 +93,8 @@ impl Connections {
         let client = match place.get() {
             Some(client) => client,
             None => {
-                let resolver = Resolver { reach, permits: Arc::clone(&self.network.resolving) };
+                let permits = [&self.resolving, &self.network.resolving].map(Arc::clone);
+                let resolver = Resolver { reach, permits };
                 let client = client(tls, resolver).map_err(|error| classify(&error))?;
                 place.get_or_init(|| client)
             }
@@ -118,7 +124,8 @@ fn client(tls: &ClientConfig, resolver: Resolver) -> reqwest::Result<reqwest::Cl
 /// Resolves names to addresses that are allowed.
 struct Resolver {
     reach: Reach,
-    permits: Arc<Semaphore>,
+    /// Of the program, and of all.
+    permits: [Arc<Semaphore>; 2],
 }
 
 /// The name has addresses, but none is allowed.
@@ -129,14 +136,17 @@ struct PrivateError;
 impl Resolve for Resolver {
     /// What this returns is what is connected to: a name that leads elsewhere a moment later makes no difference.
     fn resolve(&self, name: Name) -> Resolving {
-        let (reach, permits) = (self.reach, Arc::clone(&self.permits));
+        let (reach, [program, all]) = (self.reach, self.permits.clone());
         Box::pin(async move {
-            let permit = permits.acquire_owned().await?;
-            let resolved = spawn_blocking(move || {
-                // Goes with the thread, which goes on when nobody waits for it any more.
-                let _permit = permit;
-                (name.as_str(), 0).to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>)
-            });
+            let permits = (program.acquire_owned().await?, all.acquire_owned().await?);
+            let (sender, resolved) = oneshot::channel();
+            // Not one of the runtime's: that would wait for it at its end, and it can take long.
+            thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+                let addresses = (name.as_str(), 0).to_socket_addrs();
+                // Nobody may be waiting any more.
+                let _ = sender.send(addresses.map(Iterator::collect::<Vec<SocketAddr>>));
+                drop(permits);
+            })?;
             let mut addresses = resolved.await??;
             if reach == Reach::Public {
                 let found = addresses.len();

@@ -23,19 +23,19 @@ const UNKNOWN_LENGTH: u64 = u64::MAX;
 /// What programs are told is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorNumber {
-    BadRequest = 1,
-    NotAllowed = 2,
-    PrivateAddress = 3,
-    TooMany = 4,
-    TooLarge = 5,
-    Name = 6,
-    Connect = 7,
-    Tls = 8,
-    Timeout = 9,
-    Broken = 10,
-    GivenUp = 11,
-    Lost = 12,
-    State = 13,
+    BadRequest,
+    NotAllowed,
+    PrivateAddress,
+    TooMany,
+    TooLarge,
+    Name,
+    Connect,
+    Tls,
+    Timeout,
+    Broken,
+    GivenUp,
+    Lost,
+    State,
 }
 
 impl ErrorNumber {

@@ -338,6 +338,14 @@ async fn a_body_has_the_length_that_was_said() {
     program.data(id, b"sixsix").await;
     assert_eq!(program.response(id).await.0, broken);
     assert_eq!(program.read(id, 1).await, (Vec::new(), broken.into()));
+    for (length, expected) in [(3, "content-length: 3\n"), (u64::MAX, "transfer-encoding: chunked\n")] {
+        let id = program.begin(&request("POST", &host.url("/head"), &[], length)).await.unwrap();
+        program.data(id, b"abc").await;
+        program.end(id).await;
+        assert_eq!(program.response(id).await.1, 200);
+        let text = String::from_utf8(program.read(id, 1000).await.0).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
     for (method, length) in [("POST", "0"), ("DELETE", "none")] {
         let id = program.begin(&request(method, &host.url("/head"), &[], 0)).await.unwrap();
         assert_eq!(program.response(id).await.1, 200);
@@ -351,9 +359,12 @@ async fn time_is_limited() {
     let host = Host::http().await;
     let mut config = config(&host);
     config.timeout = Duration::from_secs(1000);
+    // There is no name to be resolved: the clock would not wait for that.
+    config.policy.rules = vec![format!("http://127.0.0.1:{}", host.port).parse().unwrap()];
+    let url = host.url("/never").replace("localhost", "127.0.0.1");
     let mut program = Program::new(config).await;
     let start = tokio::time::Instant::now();
-    let mut call = request("GET", &host.url("/never"), &[], 0);
+    let mut call = request("GET", &url, &[], 0);
     let id = program.begin(&call).await.unwrap();
     assert_eq!(program.response(id).await.0, number(ErrorNumber::Timeout));
     assert_eq!(start.elapsed().as_secs(), DEFAULT_IDLE_TIMEOUT.as_secs());
@@ -367,7 +378,7 @@ async fn time_is_limited() {
 
     // Something moves, but it takes too long as a whole.
     let start = tokio::time::Instant::now();
-    let id = program.begin(&request("POST", &host.url("/never"), &[], u64::MAX)).await.unwrap();
+    let id = program.begin(&request("POST", &url, &[], u64::MAX)).await.unwrap();
     while start.elapsed().as_secs() < 990 {
         program.data(id, b"a").await;
         program.settle().await;

@@ -3,7 +3,7 @@
 use super::program::Head;
 use super::*;
 
-const LOST: i16 = ErrorNumber::Lost as i16;
+const LOST: i16 = ErrorNumber::Lost.number();
 
 #[track_caller]
 fn is_ok(head: &Head) {
