@@ -6,3 +6,4 @@ mod crowd;
 mod ends;
 mod inside;
 mod outside;
+mod peers;

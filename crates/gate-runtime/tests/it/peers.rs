@@ -1,0 +1,173 @@
+//! Two programs that find each other and move bytes, one of them stopped and continued meanwhile.
+//!
+//! Each has a container and a thread of its own, as if they had different supervisors in one process.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gate_runtime::{
+    Container, Continued, Entry, Format, Given, JobLimits, Launch, Limits, Outcome, Report, Restoration,
+    Sealed, Services, Stops, Suspended, Tier, Verdict,
+};
+use gate_service::{Client, Registry, Scope};
+use gate_services::peer::{Hub, Peer};
+use gate_services::peerindex::principal::PrincipalIndex;
+use gate_testkit::{binaries, guests};
+
+use crate::crowd::{DEADLINE, NEVER, compile, container, module_file};
+
+/// What is moved, unless the environment variable `GATE_PEERS_MIB` says otherwise.
+const MIB: u64 = 64;
+
+/// How often a program is stopped before it is left alone.
+const STOPS: u32 = 6;
+
+const LIMITS: JobLimits = JobLimits { time: DEADLINE, threads: 1, memory_bytes: 1 << 30 };
+
+/// One of the programs.
+struct Program {
+    container: Container,
+    module: std::os::fd::OwnedFd,
+    artifact: Sealed,
+    services: Services,
+}
+
+impl Program {
+    fn new(hub: &Hub, number: u8, receives: bool, mib: u64) -> Self {
+        let source = guests::directory().join("services/peer.c");
+        let headers = format!("-I{}", binaries::workspace().join("sdk/c/include").display());
+        let bytes = format!("-DBYTES={}", mib << 20);
+        let receive = format!("-DRECEIVE={}", u8::from(receives));
+        let wasm = std::fs::read(guests::c(&source, &[&headers, &bytes, &receive]).unwrap()).unwrap();
+        let mut container = container();
+        let artifact = compile(&mut container, &wasm).unwrap().artifact;
+        let mut registry = Registry::new();
+        registry.register(Arc::new(Peer::new(hub.clone()))).unwrap();
+        registry.register(Arc::new(PrincipalIndex::new(hub.clone()))).unwrap();
+        let client = Client {
+            principal: Some("local".to_owned()),
+            instance: Some([number; 16]),
+            process_key: [number; 16],
+            scope: Scope::new([]),
+            system_user: None,
+        };
+        let services = Services { registry: Arc::new(registry), client: Arc::new(client) };
+        Self { container, module: module_file(&wasm), artifact, services }
+    }
+
+    async fn run(&mut self, suspended: Option<Suspended>, suspend_after: Option<Duration>) -> Report {
+        let continued = suspended.map(|suspended| {
+            let how = (Tier::Cranelift, Stops::Flag);
+            let made = suspended
+                .continuation(&mut self.container, self.module.as_fd(), how, &LIMITS, &mut { NEVER });
+            let made = made.unwrap().unwrap();
+            Continued { suspended, continuation: (made.bytes > 0).then_some(made) }
+        });
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+        let launch = Launch {
+            tier: Tier::Cranelift,
+            artifact_bytes: self.artifact.bytes,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            limits: Limits {
+                memory_bytes: 16 << 20,
+                stack_bytes: 1 << 20,
+                cpu_nanos: None,
+                output_bytes: None,
+                fs_bytes: 1 << 20,
+                fs_inodes: 10,
+            },
+            entry: Entry::Default,
+            terminals: [false; 3],
+            has_image: false,
+            stops: Stops::Flag,
+            countdown: None,
+            resume: None,
+        };
+        let given = Given {
+            artifact: self.artifact.file.as_fd(),
+            streams: [null.as_fd(); 3],
+            image: None,
+            wall_time: Some(DEADLINE * 10),
+            suspend_after,
+            services: &self.services,
+        };
+        gate_runtime::run(&mut self.container, launch, &given, continued, &mut { NEVER }).await.unwrap()
+    }
+
+    /// Makes another program of what there is of one, by way of a snapshot; the first one is then gone.
+    async fn through_snapshot(&mut self, mut suspended: Suspended) -> Suspended {
+        let buffers = suspended.buffers().await.unwrap();
+        let snapshot = suspended
+            .snapshot(
+                &mut self.container,
+                self.module.as_fd(),
+                buffers.as_ref(),
+                Format::Native,
+                &LIMITS,
+                &mut { NEVER },
+            )
+            .unwrap()
+            .unwrap();
+        drop(suspended);
+        let mut never = NEVER;
+        let restored = gate_runtime::restore(
+            &mut self.container,
+            snapshot.file.as_fd(),
+            &self.services,
+            1 << 30,
+            &LIMITS,
+            &mut never,
+        );
+        match restored.await.unwrap() {
+            Restoration::Done(restored) => restored.suspended,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_success(report: &Report) {
+    assert!(
+        matches!(&report.verdict, Verdict::Ended { outcome: Outcome::Returned(values) , .. } if values.is_empty()),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn programs_move_bytes_while_one_of_them_is_stopped() {
+    let mib = std::env::var("GATE_PEERS_MIB").map_or(MIB, |text| text.parse().unwrap());
+    for receiver_stops in [true, false] {
+        let hub = Hub::new();
+        let mut steady = Program::new(&hub, 1, !receiver_stops, mib);
+        let mut stopped = Program::new(&hub, 2, receiver_stops, mib);
+        let begun = Instant::now();
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let other = thread::spawn(move || runtime().block_on(steady.run(None, None)));
+        let (report, stops) = runtime().block_on(async {
+            let mut suspended = None;
+            let mut stops = 0;
+            loop {
+                let time = (stops < STOPS).then_some(Duration::from_millis(30));
+                let report = stopped.run(suspended.take(), time).await;
+                match report.verdict {
+                    Verdict::Suspended { suspended: here, .. } => {
+                        stops += 1;
+                        // Every other time it goes on as it is.
+                        suspended = Some(match stops % 2 {
+                            0 => *here,
+                            _ => stopped.through_snapshot(*here).await,
+                        });
+                    }
+                    _ => return (report, stops),
+                }
+            }
+        });
+        assert_success(&report);
+        assert_success(&other.join().unwrap());
+        assert!(stops >= 2, "it was stopped {stops} times");
+        eprintln!("{mib} MiB, stopped {stops} times: {:?}", begun.elapsed());
+    }
+}
