@@ -15,6 +15,7 @@ pub mod inspect;
 mod memory;
 pub mod packets;
 pub mod pump;
+pub mod services;
 pub mod snapshot_read;
 pub mod streams;
 pub mod upstream_snapshot;
@@ -34,8 +35,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("inspect", inspect::run),
     ("packets", packets::run),
     ("pump", pump::run),
+    ("service_catalog", services::catalog),
+    ("service_identity", services::identity),
+    ("service_kv", services::kv),
+    ("service_log", services::log),
     ("service_origin", streams::origin),
     ("service_peer", streams::peer),
+    ("service_random", services::random),
+    ("service_scope", services::scope),
     ("snapshot_read", snapshot_read::run),
     ("upstream_snapshot", upstream_snapshot::run),
     ("wasi_pointers", wasi_pointers::run),
