@@ -18,6 +18,7 @@ mod leaks;
 mod limits;
 mod processes;
 mod programs;
+mod sdk;
 mod signals;
 mod stage;
 mod standalone;
