@@ -213,7 +213,8 @@ pub fn origin(data: &[u8]) {
     let (snapshot, rest) = data.split_at(data.len() / 8);
     for snapshot in [snapshot, &[]] {
         let connector = Connector::new();
-        let limits = Limits { max_connections: 3, buffer_size: 1 + u32::from(data.len() % 7 == 0) * 40_000 };
+        let buffer_size = if data.len().is_multiple_of(7) { 1 } else { 40_000 };
+        let limits = Limits { max_connections: 3, buffer_size };
         let factory = Arc::new(Origin::new(limits, connector.clone()));
         let mut host = Host::new(factory, 1, snapshot.to_vec());
         let mut clients = Vec::new();

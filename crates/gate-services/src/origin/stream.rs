@@ -14,6 +14,10 @@ use super::connector::Link;
 /// How much is read first, in bytes. It doubles whenever all of it is filled, for the memory that is read into is cleared before.
 const FIRST_READ: usize = 4 << 10;
 
+/// How much data in a packet is written to the connection at once, in bytes. Less is put together with what follows, if that is there already: to copy
+/// it costs less than to call the system for it.
+const WRITTEN_AT_ONCE: usize = 8 << 10;
+
 /// A stream.
 pub(super) struct Stream {
     pub(super) to_program: ToProgram,
@@ -93,15 +97,23 @@ impl Stream {
         self.to_program.flow(meaning)
     }
 
-    /// Takes in data of the program. As much as possible is written at once.
+    /// Takes in data of the program. If it is much, as much as possible is written.
     pub(super) fn data(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<(), Misuse> {
         self.from_program.data(bytes.len())?;
-        let mut rest = bytes;
-        if self.unwritten.is_empty() {
-            while self.is_writable && !rest.is_empty() {
-                let Some(count) = self.write(context, rest) else { break };
-                rest = rest.get(count..).unwrap_or_default();
+        if bytes.len() < WRITTEN_AT_ONCE {
+            if self.is_writable {
+                self.unwritten.push(bytes);
             }
+            if self.unwritten.len() >= WRITTEN_AT_ONCE {
+                self.write_unwritten(context);
+            }
+            return Ok(());
+        }
+        self.write_unwritten(context);
+        let mut rest = bytes;
+        while self.is_writable && self.unwritten.is_empty() && !rest.is_empty() {
+            let Some(count) = self.write(context, rest) else { break };
+            rest = rest.get(count..).unwrap_or_default();
         }
         if self.is_writable {
             self.unwritten.push(rest);
@@ -147,15 +159,7 @@ impl Stream {
     /// Writes to the connection until nothing of the program is left, and then what follows from that. Ready if nothing more will
     /// be written before the program sends more.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.is_writable && !self.unwritten.is_empty() {
-            let bytes = std::mem::take(&mut self.unwritten);
-            let count = self.write(context, bytes.as_slice());
-            if self.is_writable {
-                self.unwritten = bytes;
-            }
-            let Some(count) = count else { break };
-            self.unwritten.consume(count);
-        }
+        self.write_unwritten(context);
         let Some(link) = self.link.as_mut().filter(|_| self.is_writable) else { return Poll::Ready(()) };
         if !self.unwritten.is_empty() {
             return Poll::Pending;
@@ -197,6 +201,19 @@ impl Stream {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Writes what waits, as far as possible.
+    fn write_unwritten(&mut self, context: &mut Context<'_>) {
+        while self.is_writable && !self.unwritten.is_empty() {
+            let bytes = std::mem::take(&mut self.unwritten);
+            let count = self.write(context, bytes.as_slice());
+            if self.is_writable {
+                self.unwritten = bytes;
+            }
+            let Some(count) = count else { break };
+            self.unwritten.consume(count);
+        }
     }
 
     /// Writes some of `bytes`, if that is possible.

@@ -170,6 +170,7 @@ fn something_can_take_the_place_of_connections() {
         let (_second, _gone) = connected(&mut program, &connector);
         program.data(0, &[7; 150]).unwrap();
         program.flow(0, 100).unwrap();
+        program.poll();
         let snapshot = program.save();
 
         let elsewhere = Connector::new();
