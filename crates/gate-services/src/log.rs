@@ -133,10 +133,10 @@ pub struct Dropped {
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self { excess, invalid: 0 } => write!(f, "{excess} lines were dropped: too many"),
-            Self { excess: 0, invalid } => write!(f, "{invalid} lines were dropped: not valid"),
+            Self { excess, invalid: 0 } => write!(f, "lines dropped: {excess} (too many)"),
+            Self { excess: 0, invalid } => write!(f, "lines dropped: {invalid} (not valid)"),
             Self { excess, invalid } => {
-                write!(f, "{excess} lines were dropped: too many; and {invalid} more: not valid")
+                write!(f, "lines dropped: {excess} (too many), {invalid} (not valid)")
             }
         }
     }

@@ -3,7 +3,8 @@
 //! Operations block, so they take place in a thread of their own. It takes all jobs that are waiting, of whatever programs, runs them one
 //! after another in one transaction, and answers when that is on disk: while the disk is busy, the next group gathers.
 //!
-//! Several processes can have the same database open; their transactions take turns.
+//! Several processes can have the same database open; their transactions take turns. So one that is stopped in the middle of a transaction
+//! holds up the others; one that ends does not, however it ends.
 
 use std::fs::OpenOptions;
 use std::io;

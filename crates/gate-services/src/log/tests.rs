@@ -78,7 +78,7 @@ async fn what_is_too_much_is_dropped_and_counted() {
     assert_eq!(service.call(&message("g")).await.unwrap(), [2, 0, 0, 0]);
     tokio::time::advance(REPORT_DELAY).await;
     assert_eq!(service.try_next().await.unwrap(), None);
-    assert_eq!(memory.take(), ["3 lines were dropped: too many"]);
+    assert_eq!(memory.take(), ["lines dropped: 3 (too many)"]);
     tokio::time::advance(REPORT_DELAY).await;
     assert_eq!(service.try_next().await.unwrap(), None);
     assert!(memory.take().is_empty(), "it was told");
@@ -96,7 +96,7 @@ async fn bytes_are_limited_too() {
     assert_eq!(service.call(&message("")).await.unwrap(), [0, 0, 0, 0]);
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(service.call(&message(&"x".repeat(200))).await.unwrap(), [2, 0, 0, 0], "it never fits");
-    assert_eq!(memory.take().last().unwrap(), "3 lines were dropped: too many");
+    assert_eq!(memory.take().last().unwrap(), "lines dropped: 3 (too many)");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,9 +110,9 @@ async fn what_makes_no_sense_is_told() {
     }
     assert!(memory.take().is_empty());
     drop(service);
-    assert_eq!(memory.take(), ["1 lines were dropped: not valid"], "of which no reply told");
+    assert_eq!(memory.take(), ["lines dropped: 1 (not valid)"], "of which no reply told");
     let both = Dropped { excess: 2, invalid: 3 };
-    assert_eq!(both.to_string(), "2 lines were dropped: too many; and 3 more: not valid");
+    assert_eq!(both.to_string(), "lines dropped: 2 (too many), 3 (not valid)");
 }
 
 #[tokio::test(start_paused = true)]
