@@ -30,6 +30,8 @@ pub enum PeerError {
     Itself,
     /// There is a connection already.
     Connected,
+    /// This program has, or waits for, as many connections as it can.
+    TooMany,
 }
 
 impl fmt::Display for PeerError {
@@ -41,6 +43,7 @@ impl fmt::Display for PeerError {
             Self::Peer => "the group has no such peer",
             Self::Itself => "the peer is the program itself",
             Self::Connected => "there is a connection to that peer already",
+            Self::TooMany => "the program has, or waits for, as many connections as it can",
         })
     }
 }
@@ -61,14 +64,14 @@ pub struct Request {
     pub group: String,
     /// The peer's name there.
     pub peer: String,
-    /// What it is going to send: a word of the peer's choice, such as a media type.
+    /// What it wants to receive: a word of the peer's choice, such as a media type.
     pub kind: String,
 }
 
 /// A connection with a peer.
 #[derive(Debug)]
 pub struct Connection {
-    /// The peer, and what it is going to send.
+    /// The peer, and what it wants to receive.
     pub peer: Request,
     /// To it and from it.
     pub stream: Stream,
@@ -108,7 +111,7 @@ impl Peers {
         }
     }
 
-    /// Asks to be connected with a peer, and waits until that one asks, too. `kind` says what this program is going to send.
+    /// Asks to be connected with a peer, and waits until that one asks, too. `kind` says what this program wants to receive.
     ///
     /// If the future is dropped before it is ready, calling this again goes on waiting.
     ///
@@ -125,6 +128,7 @@ impl Peers {
                 Some(3) => return Err(PeerError::Peer),
                 Some(4) => return Err(PeerError::Itself),
                 Some(6) => return Err(PeerError::Connected),
+                Some(7) => return Err(PeerError::TooMany),
                 Some(number) => {
                     return Err(PeerError::Service(ServiceError::Unknown { service: NAME, number }))
                 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use gain::stream::buf::{Read, ReadWriteStream};
-use gain::stream::{Close, Write};
+use gain::stream::Write;
 use gain::task::block_on;
 use gain::{peer, peerindex};
 
@@ -41,6 +41,5 @@ fn main() {
             received.extend_from_slice(&buffer[..len]);
         }
         eprint!("{name} says: {}", String::from_utf8_lossy(&received));
-        connection.close().await;
     })
 }
