@@ -9,7 +9,7 @@ use gate_testkit::process::Program;
 
 use crate::DEADLINE;
 
-const EXAMPLES: [&str; 5] = ["catalog", "counter", "dice", "echo", "peers"];
+const EXAMPLES: [&str; 6] = ["catalog", "counter", "dice", "echo", "fetch", "peers"];
 
 /// Builds a test of the C headers with a native compiler, and runs it.
 fn check_headers(compiler: &str, flags: &[&str], test: &str) -> Result<()> {
