@@ -17,6 +17,9 @@ pub(in crate::kv) const LIMITS: Limits =
 /// Where a child process of a test has its database.
 const CHILD_DATABASE: &str = "GATE_SERVICES_TEST_KV_DATABASE";
 
+/// The same for one that has little room.
+const FULL_DATABASE: &str = "GATE_SERVICES_TEST_KV_FULL_DATABASE";
+
 fn no_report() -> Report {
     Box::new(|error| panic!("{error:?}"))
 }
@@ -173,6 +176,51 @@ async fn what_was_replied_to_survives_kill() {
             if round % 2 == 0 { witness.clone() } else { Store::open(&path, LIMITS, no_report()).unwrap() };
         check_consistency(&store, stored).await;
     }
+}
+
+/// The program of the next test, whose files cannot become larger than so much.
+#[tokio::test]
+async fn child_without_room() {
+    let Some(path) = std::env::var_os(FULL_DATABASE) else { return };
+    let reports = Arc::new(Mutex::new(0));
+    let reporter = Arc::clone(&reports);
+    let limits = Limits { bytes_per_principal: 1 << 30, total_bytes: 1 << 30, ..LIMITS };
+    let report: Report = Box::new(move |error| {
+        assert!(matches!(error, StoreError::Database { .. }), "{error:?}");
+        *reporter.lock().unwrap() += 1;
+    });
+    let store = Store::open(Path::new(&path), limits, report).unwrap();
+    let value = "x".repeat(60_000);
+    let mut stored = 0;
+    while run(&store, vec![set(&format!("k{stored}"), &value)]).await == [reply::version(stored + 1)] {
+        stored += 1;
+    }
+    for number in [0, stored - 1] {
+        let replies = run(&store, vec![get(&format!("k{number}"))]).await;
+        assert_eq!(replies, [reply::value(number + 1, value.as_bytes())], "{number} of {stored}");
+    }
+    let missing = run(&store, vec![get(&format!("k{stored}"))]).await;
+    assert_eq!(missing, [reply::error(ErrorCode::NotFound)]);
+    println!("stored {stored}, failed {}", reports.lock().unwrap());
+}
+
+#[test]
+fn programs_go_on_when_the_disk_is_full() {
+    let directory = directory();
+    let output = Command::new("/bin/sh")
+        // 4 MiB. Whoever ignores the signal gets an error instead.
+        .args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "kv::store::tests::child_without_room", "--nocapture"])
+        .env(FULL_DATABASE, directory.path().join("kv"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let line = text.lines().find_map(|line| Some(line.split_once("stored ")?.1)).expect("it says so");
+    let (stored, failed) = line.split_once(", failed ").unwrap();
+    assert!((10..70).contains(&stored.parse::<u32>().unwrap()), "{line}");
+    assert_eq!(failed, "1");
 }
 
 /// `stored` is there, at most one more was written, and the numbers of keys and bytes are right.
