@@ -13,6 +13,7 @@ pub mod gate_calls;
 mod host;
 pub mod inspect;
 mod memory;
+pub mod outward;
 pub mod packets;
 pub mod pump;
 pub mod services;
@@ -36,13 +37,16 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("packets", packets::run),
     ("pump", pump::run),
     ("service_catalog", services::catalog),
+    ("service_http", outward::http),
     ("service_identity", services::identity),
     ("service_kv", services::kv),
+    ("service_localhost", outward::localhost),
     ("service_log", services::log),
     ("service_origin", streams::origin),
     ("service_peer", streams::peer),
     ("service_random", services::random),
     ("service_scope", services::scope),
+    ("service_shell", outward::shell),
     ("snapshot_read", snapshot_read::run),
     ("upstream_snapshot", upstream_snapshot::run),
     ("wasi_pointers", wasi_pointers::run),
