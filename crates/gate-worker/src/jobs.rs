@@ -17,6 +17,7 @@ use gate_engine::ContinueError;
 use gate_fs::Backing;
 use gate_inspect::Symbols;
 use gate_instrument::stop::Program;
+use gate_packet::buffers::pad_input;
 use gate_sandbox::memfd::{self, MappedFile};
 use gate_snapshot::upstream::Expressible;
 use gate_snapshot::{Details, Limits, Memory, Snapshot, State, file, upstream};
@@ -186,10 +187,12 @@ fn restore(
     if count != memories {
         return Ok(Event::Memories(count));
     }
+    // The existing system leaves padding out there.
+    let padded = if snapshot.version == 0 { pad_input(snapshot.buffers) } else { None };
     let mut bytes = vec![
         fill(output(&mut outputs, 0)?, &snapshot.module)?,
         fill(output(&mut outputs, 1)?, &snapshot.state.encode())?,
-        fill(output(&mut outputs, 2)?, snapshot.buffers)?,
+        fill(output(&mut outputs, 2)?, padded.as_deref().unwrap_or(snapshot.buffers))?,
     ];
     // Of a program of which nothing has run, there are none.
     for position in 0..memories as usize {
