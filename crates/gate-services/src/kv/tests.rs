@@ -166,6 +166,15 @@ async fn nothing_takes_place_twice() {
 }
 
 #[tokio::test]
+async fn snapshots_of_old_are_read() {
+    let (store, _directory) = open(LIMITS);
+    let mut service = start(&store, Some("a"), &[1, 3, 0, b'a', b'b', b'c', 0, 0]).await.unwrap();
+    assert_eq!(service.reply().await.unwrap(), b"abc");
+    assert_eq!(service.reply().await.unwrap(), b"");
+    assert_eq!(service.try_next().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn other_snapshots_are_refused() {
     let (store, _directory) = open(LIMITS);
     let mut many = vec![1];

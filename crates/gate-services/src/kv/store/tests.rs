@@ -63,6 +63,21 @@ async fn it_can_be_opened_again_and_by_others() {
     assert_eq!(run(&third, vec![get("k")]).await, [reply::value(2, b"2")]);
 }
 
+/// A database that the first version has made, which must be readable for ever.
+#[tokio::test]
+async fn databases_of_old_are_read() {
+    let directory = directory();
+    let path = directory.path().join("kv");
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v1/kv.redb");
+    std::fs::write(&path, std::fs::read(old).unwrap()).unwrap();
+    let store = Store::open(&path, LIMITS, no_report()).unwrap();
+    let replies = store.run("local".into(), vec![get("a"), Operation::Usage, set("c", "")]).await;
+    let usage = reply::usage([2, LIMITS.keys_per_principal, 10, LIMITS.bytes_per_principal]);
+    assert_eq!(replies, [reply::value(3, b"second"), usage, reply::version(4)]);
+    let replies = store.run("ed25519:AAAA".into(), vec![get("a"), get("c")]).await;
+    assert_eq!(replies, [reply::value(1, b"of another"), reply::error(ErrorCode::NotFound)]);
+}
+
 #[test]
 fn what_is_no_database_is_refused() {
     let directory = directory();
