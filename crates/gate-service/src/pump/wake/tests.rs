@@ -47,3 +47,42 @@ fn a_service_that_is_woken_wakes_the_task() {
     assert_eq!(task.0.load(Ordering::Relaxed), 2);
     assert_eq!((woken.take(0), woken.take(0)), (Some(3), Some(77)));
 }
+
+#[test]
+fn no_wake_from_another_thread_is_lost() {
+    const THREADS: u16 = 3;
+    const STEPS: usize = 20_000;
+    let woken = Arc::new(Woken::default());
+    let counts: [AtomicUsize; THREADS as usize] = Default::default();
+    let mut seen = [0; THREADS as usize];
+    std::thread::scope(|scope| {
+        for code in 0..THREADS {
+            let (waker, count) = (woken.waker(code), &counts[usize::from(code)]);
+            scope.spawn(move || {
+                for _ in 0..STEPS {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    waker.wake_by_ref();
+                }
+            });
+        }
+        let task = Arc::new(Unpark(std::thread::current()));
+        while seen != [STEPS; THREADS as usize] {
+            woken.listen(&Waker::from(Arc::clone(&task)));
+            while let Some(code) = woken.take(0) {
+                seen[usize::from(code)] = counts[usize::from(code)].load(Ordering::Relaxed);
+            }
+            if seen != [STEPS; THREADS as usize] {
+                // If a wake were lost, this would wait for ever.
+                std::thread::park();
+            }
+        }
+    });
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
