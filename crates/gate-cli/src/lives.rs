@@ -289,8 +289,8 @@ impl Lives<'_> {
                 return Err(workshop.doing("writing the snapshot").failure(undone, workshop.signals));
             }
         };
-        // Only one of them can have what services keep in this process.
-        drop(stopped);
+        // Only one of them can have what services keep in this process. They keep it where timers run.
+        Rc::clone(&workshop.host).wait(async { drop(stopped) });
         match workshop.restore(snapshot.file.as_fd())? {
             Ok((module, suspended)) => {
                 self.module = module;

@@ -1,5 +1,8 @@
 //! The examples of `gate-guest`, over every life that a program can have.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use gate_testkit::guests::sdk_example;
 use gate_testkit::process::Finished;
 use rustix::process::{Signal, kill_process};
@@ -110,4 +113,52 @@ fn counter() {
     let file = format!("kv.file={}", stage.path("kv").display());
     let runs = lives(&stage, "counter", &["--service", &file], b"", [101, 307]);
     assert_eq!(runs.map(|finished| finished.stdout_text()), ["1\n", "2\n", "3\n"]);
+}
+
+/// Serves HTTP on a port of its own for as long as the test runs: each path is a number, and so long is the response.
+fn server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = BufReader::new(connection.unwrap());
+            let mut path = None;
+            // Up to the empty line.
+            loop {
+                let mut line = String::new();
+                connection.read_line(&mut line).unwrap();
+                path = path.or_else(|| line.split(' ').nth(1).map(|path| path.trim_matches('/').to_owned()));
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let len: usize = path.unwrap().parse().unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n");
+            let mut connection = connection.into_inner();
+            // The program may not want all of it.
+            let _ = connection.write_all(&[head.into_bytes(), vec![b'x'; len]].concat());
+        }
+    });
+    port
+}
+
+#[test]
+fn fetch() {
+    let (port, stage) = (server(), Stage::new());
+    let options = [
+        format!("http.allow=http://127.0.0.1:{port}"),
+        "http.private=true".to_owned(),
+        format!("localhost.addr=http://127.0.0.1:{port}"),
+    ];
+    let options: Vec<_> = options.iter().flat_map(|option| ["--service", option]).collect();
+    let urls = [format!("http://127.0.0.1:{port}/0"), format!("http://127.0.0.1:{port}/200000")];
+    let input = format!("/1000\n{}\n{}\nhttp://example.com/\n/70000\n", urls[0], urls[1]);
+    let expected = format!(
+        "/1000: 200, 1000 bytes\n{}: 200, 0 bytes\n{}: 200, 200000 bytes\n\
+         http://example.com/: this scheme, host or port is not allowed here\n/70000: 502, 0 bytes\n",
+        urls[0], urls[1]
+    );
+    for finished in lives(&stage, "fetch", &options, input.as_bytes(), [1013, 2003]) {
+        assert_eq!(finished.stdout_text(), expected, "{finished}");
+    }
 }
