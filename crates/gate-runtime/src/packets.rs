@@ -2,8 +2,10 @@
 
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use gate_packet::buffers::Buffers;
 use gate_service::{Client, Fault, Pump, Registry, Scope};
@@ -11,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::watch::watched;
 
@@ -20,6 +23,11 @@ const CHUNK_BYTES: usize = 64 << 10;
 const SMALL_CHUNK_BYTES: usize = 4 << 10;
 /// How often that is done before something else has its turn, however fast the program writes.
 const CHUNKS: usize = 8;
+
+/// For how long memory that a program's packets have needed is kept, in case they need it again.
+///
+/// A program that sends a stream stops with each packet, until it is written. To get the memory anew each time costs more than all the rest.
+const KEPT_FOR: Duration = Duration::from_millis(50);
 
 /// The services of a program.
 #[derive(Clone, Debug)]
@@ -53,6 +61,10 @@ pub(crate) struct Packets {
     /// How much is read next.
     chunk: usize,
     closed: bool,
+    /// When to look whether memory is still needed; there if there is some.
+    respite: Option<Pin<Box<Sleep>>>,
+    /// Whether it was needed since that was set.
+    was_needed: bool,
 }
 
 impl Packets {
@@ -61,7 +73,7 @@ impl Packets {
     pub(crate) fn new(socket: OwnedFd, services: &Services) -> std::io::Result<Option<Self>> {
         let pump = Pump::new(Arc::clone(&services.registry), Arc::clone(&services.client));
         match watched(socket, Interest::READABLE | Interest::WRITABLE) {
-            Ok(socket) => Ok(Some(Self { socket, pump, chunk: SMALL_CHUNK_BYTES, closed: false })),
+            Ok(socket) => Ok(Some(Self::with(socket, pump))),
             // It cannot be waited for, so it is not a socket.
             Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => Ok(None),
             Err(error) => Err(error),
@@ -77,7 +89,12 @@ impl Packets {
             None,
         )?;
         let socket = watched(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok((Self { socket, pump, chunk: SMALL_CHUNK_BYTES, closed: false }, theirs))
+        Ok((Self::with(socket, pump), theirs))
+    }
+
+    fn with(socket: AsyncFd<OwnedFd>, pump: Pump) -> Self {
+        let (chunk, closed) = (SMALL_CHUNK_BYTES, false);
+        Self { socket, pump, chunk, closed, respite: None, was_needed: false }
     }
 
     /// All that is on the way, in a program that has stopped and whose end of the stream is `theirs`. What it has sent is
@@ -111,12 +128,32 @@ impl Packets {
             let sent = self.send(context);
             let received = self.receive(context);
             if sent.is_pending() && received.is_pending() {
-                self.pump.shrink();
+                self.give_back(context);
                 return Ok(());
             }
+            self.was_needed = true;
         }
         context.waker().wake_by_ref();
         Ok(())
+    }
+
+    /// Gives back memory that has not been needed for a while.
+    fn give_back(&mut self, context: &mut Context<'_>) {
+        while self.pump.has_spare() {
+            let respite = self.respite.get_or_insert_with(|| {
+                self.was_needed = false;
+                Box::pin(sleep(KEPT_FOR))
+            });
+            if respite.as_mut().poll(context).is_pending() {
+                return;
+            }
+            if std::mem::take(&mut self.was_needed) {
+                respite.as_mut().reset(Instant::now() + KEPT_FOR);
+            } else {
+                self.pump.shrink();
+            }
+        }
+        self.respite = None;
     }
 
     /// Ready when something was delivered, so that the pump may have more to do.

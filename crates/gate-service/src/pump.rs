@@ -299,6 +299,12 @@ impl Pump {
         Ok(Buffers { services, input, output })
     }
 
+    /// Whether [`Pump::shrink`] would give back memory.
+    #[must_use]
+    pub fn has_spare(&self) -> bool {
+        self.inbox.has_spare() || self.outgoing.has_spare()
+    }
+
     /// Gives back memory that is not needed as long as the program and its services are idle.
     pub fn shrink(&mut self) {
         self.inbox.shrink();

@@ -40,3 +40,23 @@ async fn what_is_no_socket_is_noticed() {
     let null = std::fs::File::open("/proc/self/exe").unwrap();
     assert!(Packets::new(null.into(), &Services::none()).unwrap().is_none());
 }
+
+#[tokio::test]
+async fn memory_is_given_back_when_it_was_not_needed_for_a_while() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut packets = Packets::new(theirs.into(), &Services::none()).unwrap().unwrap();
+    // A packet that takes some room, and is not all there.
+    ours.write_all(b"\0\0\x01\0\0\0\0\0").unwrap();
+    ours.write_all(&[0; 60_000]).unwrap();
+    let mut polls = 0;
+    let kept = std::time::Instant::now();
+    let given_back = poll_fn(|context| {
+        packets.poll(context).unwrap();
+        polls += 1;
+        if polls > 1 && !packets.pump.has_spare() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    tokio::time::timeout(std::time::Duration::from_secs(30), given_back).await.unwrap();
+    assert!(kept.elapsed() >= KEPT_FOR);
+    assert!(packets.respite.is_none());
+}

@@ -56,6 +56,11 @@ impl Queue {
         }
     }
 
+    /// Whether there is memory to give back.
+    pub(super) fn has_spare(&self) -> bool {
+        self.bytes.capacity() > self.len().max(KEPT_BYTES)
+    }
+
     /// Gives memory back that the bytes do not need.
     pub(super) fn shrink(&mut self) {
         self.bytes.drain(..self.gone);
