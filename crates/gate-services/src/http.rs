@@ -143,6 +143,7 @@ use std::time::Duration;
 use gate_packet::stream::{Misuse, Violation};
 use gate_packet::{Domain, HEADER_SIZE, Packet};
 use gate_service::{BoxFuture, Client, Created, Factory, Failure, Outbox, Properties, Saved, Service};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 mod address;
@@ -285,8 +286,10 @@ impl Factory for Http {
                 }
             };
             let connections = Arc::new(Connections::new(Arc::clone(&shared.network)));
-            Ok(Box::new(Instance { shared, connections, limits, state, turn: 0, waker: None, saved: None })
-                as Box<dyn Service>)
+            let (runtime, saved) = (Handle::current(), None);
+            let instance =
+                Instance { shared, connections, limits, state, turn: 0, waker: None, runtime, saved };
+            Ok(Box::new(instance) as Box<dyn Service>)
         })
     }
 }
@@ -310,6 +313,8 @@ struct Instance {
     turn: i32,
     /// To be woken when there is something to do after a packet.
     waker: Option<Waker>,
+    /// The one in which its requests are made.
+    runtime: Handle,
     /// By which to find the requests if this is dropped: nothing has happened since it was saved.
     saved: Option<Token>,
 }
@@ -490,7 +495,7 @@ impl Service for Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(token) = self.saved {
-            self.shared.park.put(token, std::mem::take(&mut self.state));
+            self.shared.park.put(token, std::mem::take(&mut self.state), &self.runtime);
         }
     }
 }

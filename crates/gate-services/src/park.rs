@@ -53,10 +53,9 @@ impl<T> Default for Park<T> {
 }
 
 impl<T: Send + 'static> Park<T> {
-    /// Keeps `thing` for whoever has the token, or drops it after [`PARK_TIME`]; or at once if there is no space, or this is not called in a
-    /// tokio runtime, which then has ended and with it all that things do.
-    pub(crate) fn put(&self, token: Token, thing: T) {
-        let Ok(runtime) = Handle::try_current() else { return };
+    /// Keeps `thing` for whoever has the token, or drops it after [`PARK_TIME`] in the runtime in which it lives; or at once if there is
+    /// no space.
+    pub(crate) fn put(&self, token: Token, thing: T, runtime: &Handle) {
         let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
         if spaces.len() >= MAX_PARKED {
             return;

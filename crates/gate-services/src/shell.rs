@@ -53,6 +53,7 @@ use gate_packet::{Data, Domain, Packet};
 use gate_service::{
     BoxFuture, Client, Config, Created, Factory, Failure, Outbox, Properties, Saved, Service,
 };
+use tokio::runtime::Handle;
 
 mod process;
 
@@ -126,8 +127,9 @@ impl Factory for Shell {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let command = restore(&snapshot, &shared.park)?;
-            let client = config.client;
-            Ok(Box::new(Instance { shared, client, command, waker: None, saved: None }) as Box<dyn Service>)
+            let (client, runtime) = (config.client, Handle::current());
+            let instance = Instance { shared, client, command, waker: None, runtime, saved: None };
+            Ok(Box::new(instance) as Box<dyn Service>)
         })
     }
 }
@@ -204,6 +206,8 @@ struct Instance {
     command: Option<Command>,
     /// To be woken when there is something to do after a packet.
     waker: Option<Waker>,
+    /// The one in which the command is watched.
+    runtime: Handle,
     /// By which to find the command if this is dropped: nothing has happened since it was saved.
     saved: Option<Token>,
 }
@@ -302,7 +306,7 @@ impl Service for Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let (Some(token), Some(command)) = (self.saved, self.command.take()) {
-            self.shared.park.put(token, command);
+            self.shared.park.put(token, command, &self.runtime);
         }
     }
 }
