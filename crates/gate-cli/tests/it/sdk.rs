@@ -1,6 +1,9 @@
 //! The examples of the SDKs in `sdk/`, in C and in Go, with the services of `gate run`.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::thread;
 
 use gate_testkit::guests::{sdk_c, sdk_go};
 use gate_testkit::process::{Finished, Program};
@@ -116,5 +119,62 @@ fn what_is_not_there() {
         let finished = stage.gate_sharing().arg(&module).run(DEADLINE).unwrap();
         assert_eq!(finished.status.code(), Some(1), "{language}: {finished}");
         assert_eq!(finished.stdout_text(), "", "{language}");
+    }
+}
+
+/// A server that knows `/large`, of this many bytes.
+const LARGE: usize = 200_000;
+
+/// Answers requests for as long as the test runs.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer(stream.unwrap()));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte).unwrap_or(0) == 0 {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    let (status, body) =
+        if head.starts_with(b"GET /large ") { ("200 OK", LARGE) } else { ("404 Not Found", 5) };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {body}\r\nConnection: close\r\n\r\n");
+    // Whoever asked may have gone.
+    drop(stream.write_all(head.as_bytes()));
+    drop(stream.write_all(&vec![b'x'; body]));
+}
+
+#[test]
+fn fetch() {
+    let address = server();
+    let base = format!("http://{address}");
+    let localhost = format!("localhost.addr={base}");
+    let allow = format!("http.allow={base}");
+    let options = ["--service", &allow, "--service", "http.private=true", "--service", &localhost];
+    let input = format!("{base}/large\n{base}/missing\n/local\nhttp://example.com/\n");
+    let stage = Stage::new();
+    for (language, module) in both("fetch") {
+        let gate = stage.gate_sharing().args(options).arg(&module).stdin(&*input);
+        let finished = gate.run(DEADLINE).unwrap().success().unwrap();
+        let text = finished.stdout_text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{language}: {finished}");
+        assert_eq!(lines[0], format!("{base}/large: 200, {LARGE} bytes"), "{language}: {finished}");
+        assert_eq!(lines[1], format!("{base}/missing: 404, 5 bytes"), "{language}: {finished}");
+        assert_eq!(lines[2], "/local: 404, 5 bytes", "{language}: {finished}");
+        // It is not on the list.
+        let refusal = if language == "C" { "error 2" } else { "does not allow" };
+        assert!(lines[3].contains(refusal), "{language}: {finished}");
+        assert!(finished.stderr_text().contains("fetched"), "{language}: nothing in the log: {finished}");
     }
 }
