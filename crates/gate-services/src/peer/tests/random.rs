@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// Everybody does what they can, but nothing more than what they were woken for, until all have got everything.
+    /// Everybody does what they can, but is polled only when it was woken, until all have got everything.
     fn finish(&mut self) {
         for who in 0..3 {
             self.happen(who, Event::ComeBack);
@@ -160,10 +160,11 @@ impl World {
                     }
                 }
             }
-            while self.programs.iter().any(Program::was_woken) {
-                // Whoever was woken is not known any more, but nobody is polled but for that.
-                for program in &mut self.programs {
-                    program.poll();
+            loop {
+                let woken =
+                    self.programs.iter_mut().filter_map(|program| program.was_woken().then_some(program));
+                if woken.map(Program::poll).count() == 0 {
+                    break;
                 }
             }
             self.check();
