@@ -1,8 +1,9 @@
 //! Servers that are started here, and talk over a socket that they inherit.
 
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::pin::pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,12 +55,12 @@ pub(crate) async fn start(
     let watcher = {
         let (log, text, ending) = (Arc::clone(log), text.to_owned(), ending.clone());
         async move {
-            let status = watch_over(&mut child, end, ending.stop, ending.limit).await;
+            let end = watch_over(&mut child, end, ending.stop, ending.limit).await;
             if let Some(lines) = lines {
                 // Cut off when others keep the pipe open: it does not matter.
                 let _ = timeout(STDERR_GRACE, lines).await;
             }
-            if let Ok(status) = status {
+            if let Ok(End::Unexpected(status)) = end {
                 log.log(&Event::Exited { command: &text, status });
             }
             drop(ending.running);
@@ -71,7 +72,7 @@ pub(crate) async fn start(
     Ok((connection, services))
 }
 
-fn spawn(command: &CommandLine) -> std::io::Result<(UnixStream, Child)> {
+fn spawn(command: &CommandLine) -> io::Result<(UnixStream, Child)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let ours = UnixStream::from_std(ours)?;
@@ -86,13 +87,21 @@ fn spawn(command: &CommandLine) -> std::io::Result<(UnixStream, Child)> {
     Ok((ours, child))
 }
 
+/// How a command has ended.
+enum End {
+    /// As it was told to.
+    Expected,
+    /// By itself, or by force.
+    Unexpected(ExitStatus),
+}
+
 /// Waits for the end of a command, and brings it about when it is time.
 async fn watch_over(
     child: &mut Child,
     mut end: watch::Receiver<Option<watch::Receiver<()>>>,
     mut stop: watch::Receiver<()>,
     limit: Duration,
-) -> std::io::Result<std::process::ExitStatus> {
+) -> io::Result<End> {
     let mut disconnected = pin!(async move {
         // No connection: it could not be made.
         let connection = end.wait_for(Option::is_some).await.ok().and_then(|open| open.clone());
@@ -103,7 +112,7 @@ async fn watch_over(
         }
     });
     tokio::select! {
-        status = child.wait() => return status,
+        status = child.wait() => return Ok(End::Unexpected(status?)),
         () = async { while stop.changed().await.is_ok() {} } => {}
         () = &mut disconnected => {}
     }
@@ -112,10 +121,10 @@ async fn watch_over(
         let _ = kill_process(pid, Signal::TERM);
     }
     match timeout(limit, child.wait()).await {
-        Ok(status) => status,
+        Ok(status) => status.map(|_| End::Expected),
         Err(_) => {
             child.start_kill()?;
-            child.wait().await
+            Ok(End::Unexpected(child.wait().await?))
         }
     }
 }

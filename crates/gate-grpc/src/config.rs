@@ -86,7 +86,7 @@ pub trait Log: Send + Sync {
 pub enum Event<'a> {
     /// A command has written a line to its standard error. What is not UTF-8 is replaced.
     Line { command: &'a str, line: &'a str },
-    /// A command has ended.
+    /// A command has ended that was not told to, or had to be killed.
     Exited { command: &'a str, status: ExitStatus },
     /// An optional target is left out.
     Skipped { target: &'a str, error: &'a ServerError },

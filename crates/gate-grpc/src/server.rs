@@ -151,6 +151,8 @@ impl Connector {
         needed: Arc<Notify>,
     ) {
         let (first, last) = BACKOFF;
+        // Each program that waits sees some attempts.
+        let last = last.min(self.timeouts.reconnect / 4).max(first);
         let mut pause = Duration::ZERO;
         loop {
             let since = Instant::now();

@@ -270,3 +270,10 @@ impl Program {
         count
     }
 }
+
+/// The processes that this test has started.
+pub(crate) fn children() -> Vec<rustix::process::Pid> {
+    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let pids = text.split_whitespace().map(|pid| pid.parse().unwrap());
+    pids.filter_map(rustix::process::Pid::from_raw).collect()
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gate_grpc::{Services, Timeouts};
 use gate_packet::Domain;
 
-use crate::harness::{EchoServer, Events, Program, config, echo_path, run, start};
+use crate::harness::{EchoServer, Events, Program, children, config, echo_path, run, start};
 
 #[test]
 fn a_program_without_calls_does_not_notice() {
@@ -141,7 +141,7 @@ fn a_program_is_saved_without_a_server() {
     run(async {
         let log = Arc::<Events>::default();
         let mut config = config(&[], &[&server.target()], &log);
-        config.timeouts = Timeouts { reconnect: Duration::from_millis(300), ..Timeouts::USUAL };
+        config.timeouts = Timeouts { reconnect: Duration::from_secs(1), ..Timeouts::USUAL };
         let services = Services::start(config).await.unwrap();
         let mut program = Program::start(&services, "echo/later").await;
         program.call(b"1").await;
@@ -212,13 +212,6 @@ fn a_command_is_started_again() {
         log.wait("exited signal: 9").await;
         services.close().await;
     });
-}
-
-/// The processes that this test has started.
-fn children() -> Vec<rustix::process::Pid> {
-    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap();
-    let pids = text.split_whitespace().map(|pid| pid.parse().unwrap());
-    pids.filter_map(rustix::process::Pid::from_raw).collect()
 }
 
 #[test]
