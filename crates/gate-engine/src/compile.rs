@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use gate_instrument::accept::{self, Facts, Limits, Refusal};
 use gate_instrument::stop::{self, Offsets, StopError};
+use wasmtime::Engine;
 
 use crate::artifact::{self, Added};
 use crate::config::{self, ConfigError, Settings, Tier};
@@ -81,6 +82,8 @@ pub fn compile_with_breakpoints(
 pub(crate) enum Threads {
     /// Threads that are made for it and stay: see [`use_threads`].
     Many,
+    /// Threads that [`make_ready`] has made.
+    Ready,
     /// The calling thread: where that is faster than making others, or this process is still to be forked.
     Own,
 }
@@ -90,8 +93,24 @@ impl Threads {
     pub(crate) fn for_module(bytes: usize) -> Self {
         /// About what one thread compiles in the time that it takes to make another one.
         const SMALL_MODULE_BYTES: usize = 4 << 10;
-        let alone = THREADS.get() == Some(&1);
-        if alone || bytes <= SMALL_MODULE_BYTES { Self::Own } else { Self::Many }
+        /// With more, it pays to make as many threads as may be.
+        const LARGE_MODULE_BYTES: usize = 64 << 10;
+        let allowed = THREADS.get().copied().unwrap_or(usize::MAX);
+        let is_ready = READY.get().is_some_and(|crew| crew.processors <= allowed);
+        match bytes {
+            _ if allowed == 1 => Self::Own,
+            ..=LARGE_MODULE_BYTES if is_ready => Self::Ready,
+            ..=SMALL_MODULE_BYTES => Self::Own,
+            _ => Self::Many,
+        }
+    }
+
+    /// Compiles a module.
+    pub(crate) fn compile(self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        match (self, READY.get()) {
+            (Self::Ready, Some(crew)) => crew.threads.install(|| engine.precompile_module(wasm)),
+            _ => engine.precompile_module(wasm),
+        }
     }
 }
 
@@ -110,8 +129,8 @@ pub(crate) fn compile_with(
         settings.poll().map(|poll| Stoppable::make(&wasm, &facts, poll, breakpoints)).transpose()?;
     let transformed = Instant::now();
     let engine = config::compiling_engine(settings, threads)?;
-    let mut artifact = engine
-        .precompile_module(stoppable.as_ref().map_or(&wasm, |stoppable| &stoppable.wasm))
+    let mut artifact = threads
+        .compile(&engine, stoppable.as_ref().map_or(&wasm, |stoppable| &stoppable.wasm))
         .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;
     match stoppable {
         Some(Stoppable { added, offsets, .. }) => {
@@ -168,6 +187,33 @@ pub(crate) fn make_threads() {
     if let Some(count) = THREADS.get() {
         // It fails only if they exist already.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(*count).build_global();
+    }
+}
+
+/// Threads that are there before there is anything for them to do.
+static READY: OnceLock<Crew> = OnceLock::new();
+
+/// Some threads, for so many processors.
+struct Crew {
+    threads: rayon::ThreadPool,
+    processors: usize,
+}
+
+/// Makes a few threads for compiling, so that they need not be made when something small is to be compiled at once. If they
+/// cannot be made, or there is only one processor, it is compiled without.
+pub(crate) fn make_ready() {
+    /// More have nothing to do in what is compiled so quickly that making threads would matter.
+    const MOST_PROCESSORS: usize = 4;
+    /// Work is divided into parts when it begins, by how many threads there are. In few functions of very different sizes, two
+    /// equal parts are one that takes long and one that does not.
+    const THREADS_PER_PROCESSOR: usize = 2;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_PROCESSORS);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(processors * THREADS_PER_PROCESSOR);
+    if processors > 1
+        && let Ok(threads) = threads.build()
+    {
+        // It fails only if they are there.
+        let _ = READY.set(Crew { threads, processors });
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) fn engine(settings: Settings, regions: Arc<Regions>) -> Result<Engine
 /// An engine that compiles.
 pub(crate) fn compiling_engine(settings: Settings, threads: Threads) -> Result<Engine, ConfigError> {
     let mut config = config(settings);
-    config.parallel_compilation(threads == Threads::Many);
+    config.parallel_compilation(threads != Threads::Own);
     if threads == Threads::Many {
         compile::make_threads();
     }

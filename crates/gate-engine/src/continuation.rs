@@ -102,9 +102,10 @@ pub fn continuation_with_breakpoints(
     let outermost = continuations.slots.get(&SiteId(first.site)).copied();
     let outermost = outermost.expect("each stop point that was asked for has a slot");
     let facts = ContinuationFacts { outermost, frames: bytes, spilled: unsettled.spilled, functions };
-    let engine = config::compiling_engine(settings, Threads::for_module(continuations.wasm.len()))?;
-    let mut file = engine
-        .precompile_module(&continuations.wasm)
+    let threads = Threads::for_module(continuations.wasm.len());
+    let engine = config::compiling_engine(settings, threads)?;
+    let mut file = threads
+        .compile(&engine, &continuations.wasm)
         .map_err(|source| ContinueError::Engine { engine: settings.tier.name(), source })?;
     container::append(&mut file, MAGIC, &facts.encode(), &continuations.offsets.encode());
     Ok(file)

@@ -52,4 +52,4 @@ pub use run::{Finished, Outcome, RunOptions, Start, StartError, StateError};
 pub use stop::StopFlag;
 pub use symbolize::original_offsets;
 pub use value::{Argument, Value};
-pub use warm_up::{WarmUpError, warm_up};
+pub use warm_up::{WarmUpError, warm_up, warm_up_to_compile};

@@ -32,6 +32,27 @@ pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
     Ok(())
 }
 
+/// Makes threads for compiling and compiles something small with them, so that what is compiled next in this process finds
+/// everything there.
+///
+/// # Errors
+/// [`WarmUpError`] if even that is impossible.
+pub fn warm_up_to_compile(settings: Settings) -> Result<(), WarmUpError> {
+    /// Some of what most functions have, for several threads.
+    const LITTLE: &[u8] = b"(module (memory 1) (global $g (mut i32) (i32.const 0))
+        (func $a (param $n i32) (result i32)
+          (loop $again
+            (i32.store (local.get $n) (i32.add (i32.load (local.get $n)) (global.get $g)))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (call $b (local.get $n)))
+        (func $b (param $n i32) (result i32)
+          (if (result i32) (local.get $n) (then (call $a (i32.const 1))) (else (i32.const 0))))
+        (func (export \"memory\") (result i32) (i32.mul (call $a (i32.const 2)) (call $b (i32.const 3)))))";
+    compile::make_ready();
+    compile::compile_with(LITTLE, settings, &[], Threads::for_module(LITTLE.len()))?;
+    Ok(())
+}
+
 /// Why [`warm_up`] failed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]

@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use anyhow::Context;
-use gate_engine::CompileError;
+use gate_engine::{CompileError, Settings, Stops, Tier};
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
-use gate_sandbox::filter::{self, Stage};
+use gate_sandbox::filter::Filter;
 use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::memfd::{self, Seals};
 use gate_sandbox::{descriptors, process, stop};
@@ -29,23 +29,42 @@ const OPEN_FILES: u64 = 128;
 /// The main thread's stack; the usual size on Linux. Those of other threads count as data.
 const STACK_BYTES: u64 = 8 << 20;
 
+/// What most programs are compiled with.
+pub(crate) const WARM: Settings =
+    Settings { tier: Tier::Cranelift, stack_bytes: 1 << 20, stops: Stops::Flag };
+
 /// Most threads that a supervisor can ask for.
 pub(crate) const MAX_THREADS: u32 = 64;
 
 /// What the first panic said.
 static PANIC: OnceLock<String> = OnceLock::new();
 
+/// When the order for a process comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// At once.
+    Now,
+    /// At some time. Until then the process gets everything ready.
+    Later,
+}
+
 /// Runs in a process that was just forked by `parent`. `processes` is the most processes and threads that its user may
 /// then have in all. Returns its exit status.
-pub(crate) fn main(socket: Channel, parent: Pid, processes: u64) -> i32 {
-    let (socket, artifact) = match seal(socket, parent) {
+pub(crate) fn main(socket: Channel, parent: Pid, filter: &Filter, order: Order, processes: u64) -> i32 {
+    let (socket, artifact) = match seal(socket, parent, filter) {
         Ok(sealed) => sealed,
         Err(_) => return 1,
     };
     std::panic::set_hook(Box::new(|info| {
         let _ = PANIC.set(info.to_string());
     }));
-    let (event, artifact) = match catch_unwind(AssertUnwindSafe(|| work(&socket, artifact, processes))) {
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        if order == Order::Later {
+            gate_engine::warm_up_to_compile(WARM).context("cannot compile something small")?;
+        }
+        work(&socket, artifact, processes)
+    }));
+    let (event, artifact) = match worked {
         Ok(Ok(done)) => done,
         Ok(Err(error)) => (Event::Failed { message: report::chain(&error) }, None),
         Err(_) => {
@@ -61,7 +80,7 @@ pub(crate) fn main(socket: Channel, parent: Pid, processes: u64) -> i32 {
 }
 
 /// Leaves the null device, the socket and an empty file for the artifact open, and installs the filter.
-fn seal(socket: Channel, parent: Pid) -> anyhow::Result<(Channel, OwnedFd)> {
+fn seal(socket: Channel, parent: Pid, filter: &Filter) -> anyhow::Result<(Channel, OwnedFd)> {
     process::set_parent_death_signal(parent)?;
     stop::ignore()?;
     let null = || descriptors::inherited(descriptors::STDIN);
@@ -73,7 +92,7 @@ fn seal(socket: Channel, parent: Pid) -> anyhow::Result<(Channel, OwnedFd)> {
         let _ = stream.into_raw_fd();
     }
     let socket = Channel::from_fd(socket)?;
-    filter::install(Stage::Compiler)?;
+    filter.install()?;
     Ok((socket, artifact))
 }
 

@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
-use gate_engine::{Settings, Stops, Tier};
 use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
-use gate_sandbox::filter::{self, Stage};
+use gate_sandbox::filter::{self, Filter, FilterError, Stage};
 use gate_sandbox::layers::{landlock, shuffle, speculation};
 use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
 use gate_sandbox::stop;
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
-use rustix::event::epoll;
+use rustix::event::{Timespec, epoll};
+use rustix::process::Pid;
 
-use crate::{compiler, convert, program, report};
+use crate::compiler::{self, Order};
+use crate::{convert, program, report};
 
 /// What the creator decided.
 #[derive(Debug)]
@@ -61,16 +62,42 @@ struct Running {
 struct Zygote {
     epoll: OwnedFd,
     namespaces: bool,
-    filters: program::Filters,
+    filters: Filters,
     running: BTreeMap<ProcessId, Running>,
     pool: VecDeque<Ready>,
     pool_target: usize,
+    /// Whether a compiler shall be ready for when one is needed.
+    keeps_compiler: bool,
+    compiler: Option<ReadyCompiler>,
+}
+
+/// The filters of all processes: made once, in the process that is then forked.
+struct Filters {
+    program: program::Filters,
+    compiler: Filter,
+}
+
+impl Filters {
+    fn new() -> Result<Self, FilterError> {
+        Ok(Self { program: program::Filters::new()?, compiler: Filter::new(Stage::Compiler)? })
+    }
+}
+
+/// A compiler that waits for its first order.
+struct ReadyCompiler {
+    ready: Ready,
+    /// The most processes that there may be, as it knows.
+    most_processes: u64,
 }
 
 /// What a compiler that was taken over can make of threads is bounded by this, where there is no control group.
 const MOST_PROCESSES: u64 = 1 << 16;
 /// Processes that may start between the order to a compiler and the start of its last thread.
 const STARTED_MEANWHILE: u64 = 1024;
+
+/// How long nothing has happened when a compiler is made to be ready: what it does first would take the processors away from
+/// programs that start.
+const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 
 /// The epoll key of the container socket; processes have their id.
 const CONTROL_KEY: u64 = u64::MAX;
@@ -88,15 +115,10 @@ impl Zygote {
         let fingerprint = gate_engine::fingerprint()?;
         if config.many {
             // What every program needs is touched once, before there are many to have copies of it.
-            gate_engine::warm_up(Settings {
-                tier: Tier::Cranelift,
-                stack_bytes: 1 << 20,
-                stops: Stops::Flag,
-            })
-            .context("cannot run a program that does nothing")?;
+            gate_engine::warm_up(compiler::WARM).context("cannot run a program that does nothing")?;
         }
         shuffle::fill_gaps().context("cannot arrange addresses")?;
-        let filters = program::Filters::new()?;
+        let filters = Filters::new()?;
         filter::install(Stage::Zygote)?;
 
         let (mut layers, mut missing) = (Vec::new(), Vec::new());
@@ -131,6 +153,8 @@ impl Zygote {
             running: BTreeMap::new(),
             pool: VecDeque::new(),
             pool_target: 0,
+            keeps_compiler: config.many,
+            compiler: None,
         };
         // The first program is as good as certain: its process is made while the runtime still reads what is next.
         zygote.pool_target = 1;
@@ -147,7 +171,10 @@ impl Zygote {
         let mut events = Vec::with_capacity(64);
         loop {
             events.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None) {
+            let lacks_compiler = self.keeps_compiler && self.compiler.is_none();
+            let timeout = lacks_compiler.then_some(&QUIET);
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout) {
+                Ok(0) => self.fill_compiler(),
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
@@ -175,11 +202,12 @@ impl Zygote {
             Request::Start { id, role } => {
                 let pooled = match role {
                     Role::Program => self.pool.pop_front(),
-                    Role::Compiler => None,
+                    Role::Compiler => self.take_compiler(),
                 };
-                let ready = match pooled {
-                    Some(ready) => Ok(ready),
-                    None => fork(role, &self.filters, self.most_processes()),
+                let ready = match (pooled, role) {
+                    (Some(ready), _) => Ok(ready),
+                    (None, Role::Program) => fork_program(&self.filters),
+                    (None, Role::Compiler) => fork_compiler(&self.filters, Order::Now, self.most_processes()),
                 };
                 match ready {
                     Ok(Ready { child, socket }) => {
@@ -212,11 +240,28 @@ impl Zygote {
     /// Forks until the pool is full. A failure is no error here: it will be one when a process is asked for.
     fn fill_pool(&mut self) {
         while self.pool.len() < self.pool_target {
-            match fork(Role::Program, &self.filters, 0) {
+            match fork_program(&self.filters) {
                 Ok(ready) => self.pool.push_back(ready),
                 Err(_) => break,
             }
         }
+    }
+
+    /// Forks a compiler to be ready. If that fails, no more is tried: it will be an error when one is needed.
+    fn fill_compiler(&mut self) {
+        let most_processes = self.most_processes();
+        match fork_compiler(&self.filters, Order::Later, most_processes) {
+            Ok(ready) => self.compiler = Some(ReadyCompiler { ready, most_processes }),
+            Err(_) => self.keeps_compiler = false,
+        }
+    }
+
+    /// A compiler that is ready. One that was made when there were far fewer programs could not make its threads, and is ended.
+    fn take_compiler(&mut self) -> Option<Ready> {
+        let ReadyCompiler { mut ready, most_processes } = self.compiler.take()?;
+        let is_enough = self.most_processes() <= most_processes.saturating_add(STARTED_MEANWHILE / 2);
+        let is_alive = ready.child.try_wait().is_ok_and(|end| end.is_none());
+        (is_enough && is_alive).then_some(ready)
     }
 
     /// The most processes and threads that there may be once a compiler more has started its own: the kernel counts
@@ -227,7 +272,8 @@ impl Zygote {
         }
         let compilers = self.running.values().filter(|running| running.role == Role::Compiler).count() as u64;
         let others = (self.running.len() + self.pool.len()) as u64 - compilers;
-        let threads = (compilers + 1) * u64::from(compiler::MAX_THREADS + 1);
+        // One may be ready besides.
+        let threads = (compilers + 2) * u64::from(compiler::MAX_THREADS + 1);
         (others + threads + STARTED_MEANWHILE).min(MOST_PROCESSES)
     }
 
@@ -251,8 +297,18 @@ impl Zygote {
     }
 }
 
-/// Forks a process for `role`, which waits for its order at its socket. `processes` matters to compilers.
-fn fork(role: Role, filters: &program::Filters, processes: u64) -> std::io::Result<Ready> {
+/// Forks a process for a program, which waits for its order at its socket.
+fn fork_program(filters: &Filters) -> std::io::Result<Ready> {
+    fork(|socket, own| program::main(socket, own, &filters.program))
+}
+
+/// Likewise, one that compiles.
+fn fork_compiler(filters: &Filters, order: Order, most_processes: u64) -> std::io::Result<Ready> {
+    fork(|socket, own| compiler::main(socket, own, &filters.compiler, order, most_processes))
+}
+
+/// Forks a process that runs `main`, which gets the socket for its order and the id of this process.
+fn fork(main: impl FnOnce(Channel, Pid) -> i32) -> std::io::Result<Ready> {
     let own = rustix::process::getpid();
     let (ours, theirs) = Channel::pair().map_err(std::io::Error::other)?;
     match process::fork() {
@@ -260,13 +316,7 @@ fn fork(role: Role, filters: &program::Filters, processes: u64) -> std::io::Resu
             drop(theirs);
             Ok(Ready { child, socket: ours })
         }
-        Ok(Fork::Child) => {
-            let status = match role {
-                Role::Program => program::main(theirs, own, filters),
-                Role::Compiler => compiler::main(theirs, own, processes),
-            };
-            process::exit(status)
-        }
+        Ok(Fork::Child) => process::exit(main(theirs, own)),
         Err(gate_sandbox::process::ForkError::Fork { source }) => Err(source),
         Err(error) => Err(std::io::Error::other(error)),
     }

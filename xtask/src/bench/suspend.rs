@@ -36,6 +36,8 @@ const SIZE: Size = Size { stopped: 64, lives: 300, written: 16, snapshots: 50 };
 const HOW: (Tier, Stops) = (Tier::Cranelift, Stops::Flag);
 /// So many that the next program finds a process ready.
 const POOL: u32 = 2;
+/// How long the program has stopped before it is continued.
+const REST: Duration = Duration::from_millis(20);
 /// Where the program looks whether it is to write a byte.
 const WORD: u64 = 16;
 
@@ -64,6 +66,8 @@ fn lives(size: &Size) -> Result<Vec<Figure>> {
         let suspended = subject.suspend(&mut instance)?;
         let stopped = Instant::now();
         awake(&suspended)?;
+        // Programs are not continued as soon as they have stopped. What a container keeps ready is.
+        std::thread::sleep(REST);
         let begun = Instant::now();
         let continued = subject.prepare(suspended)?;
         let prepared = Instant::now();

@@ -279,12 +279,17 @@ fn compile_until_told(
     (std::thread::spawn(work), cancel)
 }
 
-/// A child of `parent` with threads.
+/// A child of `parent` with threads that has got a module: another one may wait for its order.
 fn compiler_of(parent: &Seen) -> Seen {
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", parent.pid)).unwrap();
         for pid in children.split_whitespace() {
+            // It may be gone.
+            let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+            if !maps.contains("/memfd:module") {
+                continue;
+            }
             let seen = Seen::new(pid.parse().unwrap());
             if seen.status["Threads"] != "1" {
                 return seen;
