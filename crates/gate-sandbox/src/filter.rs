@@ -23,6 +23,7 @@
 //! | Running | `write` to [`STATE`] | nothing but bytes in a file that was made by [`create_sized`] before: its seal bounds it, no call that is left lengthens it or takes the seal away, and the trusted side hands it on without reading it |
 //! | Running | `sendmsg` on [`CONTROL`] | a filter cannot see what is in a message: any descriptor the worker has, as often as it likes. There is none that the supervisor did not give it, or that reaches further than the sealed files and sockets it made while loading. The supervisor closes what it did not expect, and is to use nothing before [`verify`], [`finish`], or for a socket a comparison of its [`identity`]: else a standard stream that can only be written could come back as one to read |
 //! | Compiler | `write` and `pwrite64` to [`OUTPUTS`] | the contents of what it makes, which are its own to choose. Files with sealed contents refuse; a linear memory that it is only to read is that of the program whose snapshot it is. No call makes a file, or maps one for writing |
+//! | Compiler | `fcntl` that seals [`OUTPUTS`] | no other process can write what this one could not either; what it is only to read is sealed already, so that no seals can be added. A file sealed so that [`finish`] fails is one that it did not make |
 //! | Compiler | `lseek` for data and holes | where in a file that it can read anyway there is data; offsets of these files, which nobody else relies on |
 //!
 //! [`STATE`]: crate::descriptors::STATE

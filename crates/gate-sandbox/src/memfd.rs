@@ -116,6 +116,19 @@ pub fn finish(memfd: impl AsFd, bytes: u64, seals: Seals) -> Result<(), MemfdErr
     rustix::fs::fcntl_add_seals(&memfd, seals.flags()).map_err(failed)
 }
 
+/// Lets nobody write to a memfd of [`create_sized`] any more. It can still be cut, and is to be [finished](finish) by whoever
+/// has made it.
+///
+/// That does it all the same; but who has just written the file can seal it at once, and others only after the kernel has
+/// gone round the processors to ask whether they have pages of it at hand.
+///
+/// # Errors
+///
+/// `Errno::BUSY` while a writable shared mapping of it exists anywhere.
+pub fn end_writing(memfd: impl AsFd) -> io::Result<()> {
+    Ok(rustix::fs::fcntl_add_seals(memfd, SealFlags::WRITE)?)
+}
+
 /// Seals a memfd for ever.
 ///
 /// # Errors

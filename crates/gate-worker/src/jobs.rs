@@ -73,9 +73,10 @@ fn map(inputs: &[OwnedFd], position: usize) -> anyhow::Result<ManuallyDrop<Mappe
     Ok(ManuallyDrop::new(memfd::map(file).context("cannot map a file")?))
 }
 
-/// Writes a file that is empty, and says how long it is then.
+/// Writes a file that is empty, once and for all, and says how long it is then.
 fn fill(file: &mut File, bytes: &[u8]) -> anyhow::Result<u64> {
     file.write_all(bytes).context("cannot write the result")?;
+    memfd::end_writing(file).context("cannot seal the result")?;
     Ok(bytes.len() as u64)
 }
 
@@ -140,6 +141,7 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
             };
             let written = file::write(&source).map_err(|error| refused(RefusalKind::Damaged, error))?;
             written.write_to(out).context("cannot write the snapshot")?;
+            memfd::end_writing(out).context("cannot seal the snapshot")?;
             written.length()
         }
         Format::Upstream => {

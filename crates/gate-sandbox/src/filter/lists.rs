@@ -283,6 +283,34 @@ pub(super) const COMPILER: &[Rule] = &[
     rule!(Allow, SYS_writev, "writev", &[OUTPUTS_8_TO_15], "worker: writes a snapshot, in pieces"),
     rule!(Allow, SYS_writev, "writev", &[OUTPUTS_16_TO_31], "worker: writes a snapshot, in pieces"),
     rule!(Allow, SYS_writev, "writev", &[OUTPUTS_32_TO_63], "worker: writes a snapshot, in pieces"),
+    rule!(
+        Allow,
+        SYS_fcntl,
+        "fcntl",
+        &[OUTPUTS_4_TO_7, exactly(1, libc::F_ADD_SEALS)],
+        "memfd: ends writing to what it has made"
+    ),
+    rule!(
+        Allow,
+        SYS_fcntl,
+        "fcntl",
+        &[OUTPUTS_8_TO_15, exactly(1, libc::F_ADD_SEALS)],
+        "memfd: ends writing to what it has made"
+    ),
+    rule!(
+        Allow,
+        SYS_fcntl,
+        "fcntl",
+        &[OUTPUTS_16_TO_31, exactly(1, libc::F_ADD_SEALS)],
+        "memfd: ends writing to what it has made"
+    ),
+    rule!(
+        Allow,
+        SYS_fcntl,
+        "fcntl",
+        &[OUTPUTS_32_TO_63, exactly(1, libc::F_ADD_SEALS)],
+        "memfd: ends writing to what it has made"
+    ),
     rule!(Allow, SYS_pread64, "pread64", &[], "engine: where the instructions of an artifact come from"),
     rule!(
         Allow,

@@ -80,6 +80,16 @@ fn a_finished_file_is_sealed() {
 }
 
 #[test]
+fn a_file_that_nobody_writes_to_can_still_be_finished() {
+    let file = filled(10, b"content");
+    end_writing(&file).unwrap();
+    let error = file.write_at(b"x", 9).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(Errno::PERM.raw_os_error()));
+    finish(&file, 7, Seals::Content).unwrap();
+    assert_eq!(map(&file).unwrap().as_ref(), b"content");
+}
+
+#[test]
 fn memories_at_rest_can_be_read() {
     let file = filled(10, b"content");
     assert!(matches!(map_at_rest(&file), Err(MemfdError::NotSealed { .. })), "it could be cut");
