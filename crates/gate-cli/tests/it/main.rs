@@ -8,6 +8,7 @@ mod chance;
 mod debug;
 mod ends;
 mod gain;
+mod grpc;
 mod guest_sdk;
 mod guests;
 mod inspect;
