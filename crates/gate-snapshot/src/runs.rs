@@ -65,22 +65,26 @@ impl Found {
     /// Looks at the bytes of a memory that start at an offset, a multiple of [`WORD`].
     fn scan(&mut self, memory: u32, bytes: &[u8], offset: usize) {
         for (chunk, at) in bytes.chunks(CHUNK).zip((offset..).step_by(CHUNK)) {
-            if is_zero(chunk) {
+            if chunk.chunks(BLOCK).all(is_zero) {
+                continue;
+            }
+            // Mostly there is something everywhere. From word to word in blocks next to each other it is less than two blocks.
+            if self.gap >= 2 * BLOCK && chunk.len() == CHUNK && !chunk.chunks(BLOCK).any(is_zero) {
+                self.add(memory, trimmed(chunk, at));
                 continue;
             }
             for (block, at) in chunk.chunks(BLOCK).zip((at..).step_by(BLOCK)) {
                 if is_zero(block) {
                     continue;
                 }
-                let mut words = block.chunks(WORD);
+                let words = block.chunks(WORD);
                 if self.gap < BLOCK {
                     for (word, at) in words.zip((at..).step_by(WORD)).filter(|(word, _)| !is_zero(word)) {
                         self.add(memory, at..at + word.len());
                     }
-                } else if let Some(last) = words.rposition(|word| !is_zero(word)) {
+                } else {
                     // What is between the first and the last word is shorter than the gap.
-                    let first = block.chunks(WORD).position(|word| !is_zero(word)).unwrap_or(last);
-                    self.add(memory, at + first * WORD..block.len().min((last + 1) * WORD) + at);
+                    self.add(memory, trimmed(block, at));
                 }
             }
         }
@@ -111,6 +115,14 @@ impl Found {
         }
         false
     }
+}
+
+/// Where bytes are, which start at an offset and are not all zero, without the words that are zero at either end.
+fn trimmed(bytes: &[u8], at: usize) -> Range<usize> {
+    let mut words = bytes.chunks(WORD);
+    let first = words.position(|word| !is_zero(word)).unwrap_or_default();
+    let last = bytes.chunks(WORD).rposition(|word| !is_zero(word)).unwrap_or_default();
+    at + first * WORD..at + bytes.len().min((last + 1) * WORD)
 }
 
 /// Whether all bytes are zero.

@@ -34,15 +34,17 @@ fn slow(memories: &[&[u8]], gap: usize, limit: usize) -> Vec<Span> {
     }
 }
 
-/// Mostly zeros: some bytes at some places.
+/// Mostly zeros: some bytes at some places, or far and wide at equal distances.
 fn contents() -> impl Strategy<Value = Vec<u8>> {
-    let places = prop::collection::vec((any::<prop::sample::Index>(), 1usize..200, any::<u8>()), 0..30);
-    (places, 1usize..20_000).prop_map(|(places, length)| {
+    let count = prop_oneof![9 => 1usize..200, 1 => 5_000usize..12_000];
+    let distance = prop::sample::select(&[1usize, 1, 1, 8, 60, 64, 100, 120, 300]);
+    let places = (any::<prop::sample::Index>(), count, distance, any::<u8>());
+    (prop::collection::vec(places, 0..30), 1usize..20_000).prop_map(|(places, length)| {
         let mut bytes = vec![0; length];
-        for (at, count, byte) in places {
+        for (at, count, distance, byte) in places {
             let at = at.index(length);
             let end = (at + count).min(length);
-            bytes[at..end].fill(byte);
+            bytes[at..end].iter_mut().step_by(distance).for_each(|at| *at = byte);
         }
         bytes
     })
@@ -53,8 +55,8 @@ proptest! {
     fn runs_are_those_of_a_slow_search(
         one in contents(),
         two in contents(),
-        gap in prop::sample::select(&[8usize, 16, 64, 128]),
-        limit in 0usize..20,
+        gap in prop::sample::select(&[8usize, 16, 64, 128, 256]),
+        limit in prop_oneof![0usize..20, 1_000usize..2_000],
     ) {
         let memories = [(memory(&one), one.len() as u64), (memory(&two), u64::MAX)];
         prop_assert_eq!(spans(&memories, gap, limit), slow(&[&one, &two], gap, limit));
