@@ -8,7 +8,7 @@
 static struct gate_session session;
 static struct gate_service origin;
 static struct gate_stream stream;
-static char received[16384], text[4096];
+static char received[65536], text[16384];
 
 int main(void)
 {
