@@ -19,13 +19,13 @@ async fn greet(gate: Gate) -> Result<(), Box<dyn Error>> {
     };
     let mut connection = peers.connect(PrincipalIndex::GROUP, &name, KIND).await?;
 
-    let greeting = format!("hello {name}, this is {own}");
+    let greeting = format!("hello {name}, this is {own}\n");
     connection.stream.write_all(greeting.as_bytes()).await?;
     let (mut receiver, sender) = connection.stream.split();
     // The other one reads up to the end.
     drop(sender);
     let received = receiver.read_to_end().await?;
-    eprintln!("{} says: {}", connection.peer.peer, String::from_utf8_lossy(&received));
+    eprint!("{} says: {}", connection.peer.peer, String::from_utf8_lossy(&received));
     Ok(())
 }
 

@@ -198,8 +198,19 @@ impl Driver {
         let closing = stream.borrow_mut().claim(direction, window);
         if closing {
             self.close_incoming(&stream);
+        } else {
+            // At once: two programs that both write before they read would otherwise wait for each other.
+            self.grant(&mut stream.borrow_mut());
         }
         stream
+    }
+
+    /// Gives the service more credit, if it is time.
+    fn grant(&mut self, stream: &mut Stream) {
+        if let Some(credit) = stream.grant() {
+            let (code, id) = stream.key();
+            packet::flow(&mut self.out, code, id, credit);
+        }
     }
 
     /// Waits for the next data of a stream, and grants credit for more. `None` at the end.
@@ -210,10 +221,7 @@ impl Driver {
     ) -> Poll<Result<Option<Chunk>, StreamError>> {
         let mut stream = stream.borrow_mut();
         let chunk = stream.take_chunk();
-        if let Some(credit) = stream.grant() {
-            let (code, id) = stream.key();
-            packet::flow(&mut self.out, code, id, credit);
-        }
+        self.grant(&mut stream);
         match chunk {
             Some(chunk) => Poll::Ready(Ok(Some(chunk))),
             None => stream.poll_end(cx),

@@ -12,7 +12,7 @@ use crate::poll::poll_fn;
 pub use state::Chunk;
 use state::{Direction, Stream as State};
 
-/// How many bytes are received before they are asked for, unless the program says otherwise: 32 KiB.
+/// How many bytes are received before the program reads them, unless it says otherwise: 32 KiB.
 pub const DEFAULT_WINDOW: u32 = 32 << 10;
 
 /// Why nothing can be sent or received.

@@ -222,7 +222,9 @@ fn a_stream_can_be_told_of_before_the_program_knows_it() {
     });
     let s = "s".to_string();
     let data = |note, bytes: &[u8]| Event::Data(s.clone(), 3, note, bytes.to_vec());
-    let (call, flow) = (Event::Call(s.clone(), Vec::new()), Event::Flow(s.clone(), 3, 0));
+    let call = Event::Call(s.clone(), Vec::new());
+    // The service had ended both before they were taken, so no credit was given.
+    let flow = Event::Flow(s.clone(), 3, 0);
     assert_eq!(
         log.packets(),
         [
@@ -236,6 +238,21 @@ fn a_stream_can_be_told_of_before_the_program_knows_it() {
             data(0, b"")
         ]
     );
+}
+
+#[test]
+fn credit_is_there_before_anything_is_read() {
+    let host = FakeHost::new(|event, sender| match event {
+        Event::Call(..) => sender.reply("s", 0, b""),
+        // As another program would that writes first, too.
+        Event::Flow(_, 0, more) if *more > 0 => sender.flow("s", 0, 1),
+        _ => {}
+    });
+    run_with(host, |gate| async move {
+        let service = gate.service("s");
+        service.call(&[]).await.unwrap();
+        assert_eq!(service.stream(0).write_all(b"1").await, Ok(()));
+    });
 }
 
 #[test]
