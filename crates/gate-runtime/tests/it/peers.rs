@@ -2,6 +2,8 @@
 //!
 //! Each has a container and a thread of its own, as if they had different supervisors in one process.
 
+use std::fs::{self, File};
+use std::io::{Read, Seek};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
@@ -12,9 +14,12 @@ use gate_runtime::{
     Sealed, Services, Stops, Suspended, Tier, Verdict,
 };
 use gate_service::{Client, Registry, Scope};
+use gate_services::identity::Identity;
 use gate_services::peer::{Hub, Peer};
 use gate_services::peerindex::principal::PrincipalIndex;
 use gate_testkit::{binaries, guests};
+use rustix::fs::{MemfdFlags, memfd_create};
+use tokio::runtime::Runtime;
 
 use crate::crowd::{DEADLINE, NEVER, compile, container, module_file};
 
@@ -32,20 +37,19 @@ struct Program {
     module: std::os::fd::OwnedFd,
     artifact: Sealed,
     services: Services,
+    /// What it prints.
+    log: File,
 }
 
 impl Program {
-    fn new(hub: &Hub, number: u8, receives: bool, mib: u64) -> Self {
-        let source = guests::directory().join("services/peer.c");
-        let headers = format!("-I{}", binaries::workspace().join("sdk/c/include").display());
-        let bytes = format!("-DBYTES={}", mib << 20);
-        let receive = format!("-DRECEIVE={}", u8::from(receives));
-        let wasm = std::fs::read(guests::c(&source, &[&headers, &bytes, &receive]).unwrap()).unwrap();
+    fn new(hub: &Hub, number: u8, wasm: &[u8]) -> Self {
         let mut container = container();
-        let artifact = compile(&mut container, &wasm).unwrap().artifact;
+        let log = File::from(memfd_create("log", MemfdFlags::CLOEXEC).unwrap());
+        let artifact = compile(&mut container, wasm).unwrap().artifact;
         let mut registry = Registry::new();
         registry.register(Arc::new(Peer::new(hub.clone()))).unwrap();
         registry.register(Arc::new(PrincipalIndex::new(hub.clone()))).unwrap();
+        registry.register(Arc::new(Identity)).unwrap();
         let client = Client {
             principal: Some("local".to_owned()),
             instance: Some([number; 16]),
@@ -54,7 +58,7 @@ impl Program {
             system_user: None,
         };
         let services = Services { registry: Arc::new(registry), client: Arc::new(client) };
-        Self { container, module: module_file(&wasm), artifact, services }
+        Self { container, module: module_file(wasm), artifact, services, log }
     }
 
     async fn run(&mut self, suspended: Option<Suspended>, suspend_after: Option<Duration>) -> Report {
@@ -65,7 +69,7 @@ impl Program {
             let made = made.unwrap().unwrap();
             Continued { suspended, continuation: (made.bytes > 0).then_some(made) }
         });
-        let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let launch = Launch {
             tier: Tier::Cranelift,
             artifact_bytes: self.artifact.bytes,
@@ -88,7 +92,7 @@ impl Program {
         };
         let given = Given {
             artifact: self.artifact.file.as_fd(),
-            streams: [null.as_fd(); 3],
+            streams: [null.as_fd(), null.as_fd(), self.log.as_fd()],
             image: None,
             wall_time: Some(DEADLINE * 10),
             suspend_after,
@@ -128,6 +132,19 @@ impl Program {
     }
 }
 
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A program that sends so much to another one, or receives it.
+fn mover(receives: bool, mib: u64) -> Vec<u8> {
+    let source = guests::directory().join("services/peer.c");
+    let headers = format!("-I{}", binaries::workspace().join("sdk/c/include").display());
+    let bytes = format!("-DBYTES={}", mib << 20);
+    let receive = format!("-DRECEIVE={}", u8::from(receives));
+    fs::read(guests::c(&source, &[&headers, &bytes, &receive]).unwrap()).unwrap()
+}
+
 #[track_caller]
 fn assert_success(report: &Report) {
     assert!(
@@ -141,10 +158,9 @@ fn programs_move_bytes_while_one_of_them_is_stopped() {
     let mib = std::env::var("GATE_PEERS_MIB").map_or(MIB, |text| text.parse().unwrap());
     for receiver_stops in [true, false] {
         let hub = Hub::new();
-        let mut steady = Program::new(&hub, 1, !receiver_stops, mib);
-        let mut stopped = Program::new(&hub, 2, receiver_stops, mib);
+        let mut steady = Program::new(&hub, 1, &mover(!receiver_stops, mib));
+        let mut stopped = Program::new(&hub, 2, &mover(receiver_stops, mib));
         let begun = Instant::now();
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let other = thread::spawn(move || runtime().block_on(steady.run(None, None)));
         let (report, stops) = runtime().block_on(async {
             let mut suspended = None;
@@ -170,4 +186,50 @@ fn programs_move_bytes_while_one_of_them_is_stopped() {
         assert!(stops >= 2, "it was stopped {stops} times");
         eprintln!("{mib} MiB, stopped {stops} times: {:?}", begun.elapsed());
     }
+}
+
+/// Runs two programs that look for each other, and returns what each has printed.
+fn greetings(wasm: [&[u8]; 2]) -> [String; 2] {
+    let hub = Hub::new();
+    let threads = [(1, wasm[0].to_vec()), (2, wasm[1].to_vec())].map(|(number, wasm)| {
+        let hub = hub.clone();
+        thread::spawn(move || {
+            let mut program = Program::new(&hub, number, &wasm);
+            let report = runtime().block_on(program.run(None, None));
+            let mut text = String::new();
+            program.log.rewind().unwrap();
+            program.log.read_to_string(&mut text).unwrap();
+            assert_success(&report);
+            text
+        })
+    });
+    threads.map(|thread| thread.join().unwrap())
+}
+
+/// The names that the programs have in the index, which are those of their instances.
+const NAMES: [&str; 2] = ["01010101-0101-0101-0101-010101010101", "02020202-0202-0202-0202-020202020202"];
+
+#[test]
+fn programs_in_rust_find_each_other() {
+    let wasm = fs::read(guests::sdk_example("peers").unwrap()).unwrap();
+    let [first, second] = NAMES;
+    let expected = [
+        format!("{second} says: hello {first}, this is {second}\n"),
+        format!("{first} says: hello {second}, this is {first}\n"),
+    ];
+    assert_eq!(greetings([&wasm, &wasm]), expected);
+}
+
+#[test]
+fn programs_with_a_published_library_find_each_other_and_new_ones() {
+    let old = fs::read(guests::gain("peers").unwrap()).unwrap();
+    let [first, second] = NAMES;
+    for text in greetings([&old, &old]) {
+        let said = [format!("{second} says: hello {first}\n"), format!("{first} says: hello {second}\n")];
+        assert!(said.iter().any(|said| text.ends_with(said)), "{text}");
+    }
+    let new = fs::read(guests::sdk_example("peers").unwrap()).unwrap();
+    let [old, new] = greetings([&old, &new]);
+    assert!(old.contains(&format!("{second} says: hello {first}, this is {second}")), "{old}");
+    assert_eq!(new, format!("{first} says: hello {second}\n"));
 }
