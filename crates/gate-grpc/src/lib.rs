@@ -14,9 +14,10 @@
 //! * Packets of a program come one after the other, each when the one before was taken ([`proto::instance_server::Instance::handle`]).
 //! * Nothing is lost when a program is suspended: what the server has sent and the program has not got, and what the server has not taken, goes
 //!   through its snapshot. Bytes that are no packets end the program.
-//! * When the connection is lost while a program has used the service, the server is connected to again (a command is started again). The
-//!   service is made anew, and gets the calls that were not answered and the packets that were not taken. So a call can be made twice, but
-//!   it is answered once. Programs that may have streams open end.
+//! * When the connection is lost while a program uses the service, the server is connected to again (a command is started again), when the
+//!   program needs it. The service goes on from its last snapshot if there were no packets in that, or else from nothing, and gets the
+//!   calls that were not answered and the packets that were not taken. So a call can be made twice, but it is answered once. Programs that
+//!   have used streams end.
 //! * A program waits for a server that is gone, but not for ever: [`Timeouts`].
 //! * When a program is suspended and there is no server, what it needs to go on is kept without one.
 //!
