@@ -250,7 +250,8 @@ async fn watch_over(
                 suspended = true;
             }
             // First what has come is noticed, then all of it is looked at: what comes meanwhile is noticed again.
-            let news = is_ready(socket.as_ref(), context);
+            // One that has closed its socket says nothing more.
+            let news = instance.descriptor().is_some() && is_ready(socket.as_ref(), context);
             if let Some(report) = instance.advance(container, now)? {
                 return Poll::Ready(Ok(report));
             }
@@ -294,8 +295,12 @@ fn is_ready(ready: Option<&Ready>, context: &mut Context<'_>) -> bool {
     let mut any = false;
     // A broken wait shows as an error of whoever reads.
     while let Some(Poll::Ready(Ok(mut guard))) = ready.map(|ready| ready.0.poll_read_ready(context)) {
-        guard.clear_ready();
         any = true;
+        // What was closed at the other end stays ready.
+        if guard.ready().is_read_closed() {
+            break;
+        }
+        guard.clear_ready();
     }
     any
 }

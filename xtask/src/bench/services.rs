@@ -250,8 +250,13 @@ async fn attend(container: &RefCell<Container>, mut instance: Instance, wanted: 
         loop {
             let mut news = false;
             while let Poll::Ready(guard) = socket.poll_read_ready(context) {
-                guard?.clear_ready();
+                let mut guard = guard?;
                 news = true;
+                // What was closed at the other end stays ready.
+                if guard.ready().is_read_closed() {
+                    return Poll::Ready(Err(anyhow::anyhow!("a program has gone")));
+                }
+                guard.clear_ready();
             }
             if news && let Some(report) = instance.advance(container, Instant::now())? {
                 return Poll::Ready(Err(anyhow::anyhow!("a program has ended: {report:?}")));
