@@ -35,7 +35,7 @@ async fn tell(gate: Gate) -> Result<(), Box<dyn Error>> {
         eprintln!("not logged: {error}");
     }
     let mut connection = Origin::new(&gate).accept().await?;
-    connection.write_all(format!("{text}\n").as_bytes()).await?;
+    connection.write_all(format!("visit {text}\n").as_bytes()).await?;
     Ok(())
 }
 

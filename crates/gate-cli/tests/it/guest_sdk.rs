@@ -112,7 +112,7 @@ fn counter() {
     let stage = Stage::new();
     let file = format!("kv.file={}", stage.path("kv").display());
     let runs = lives(&stage, "counter", &["--service", &file], b"", [101, 307]);
-    assert_eq!(runs.map(|finished| finished.stdout_text()), ["1\n", "2\n", "3\n"]);
+    assert_eq!(runs.map(|finished| finished.stdout_text()), ["visit 1\n", "visit 2\n", "visit 3\n"]);
 }
 
 /// Serves HTTP on a port of its own for as long as the test runs: each path is a number, and so long is the response.
