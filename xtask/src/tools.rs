@@ -18,6 +18,10 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
 /// The C library of guests.
 const WASI_LIBC: &str = "/usr/lib/wasm32-wasi/libc.a";
 
+/// The Rust compiler of guests, which is not the one on the search path, and its standard library for them.
+const RUST: &[(&str, &str)] =
+    &[("/usr/bin/rustc", "rustc"), ("/usr/lib/rustlib/wasm32-wasi", "libstd-rust-dev-wasm32")];
+
 /// Makes sure that all tools are there: installs them if we may, or says what to install.
 pub(crate) fn ensure() -> Result<()> {
     let absent = missing();
@@ -60,6 +64,9 @@ fn missing() -> Vec<(String, String)> {
         .collect();
     if !Path::new(WASI_LIBC).exists() {
         missing.push(("wasi-libc".to_owned(), format!("{WASI_LIBC} is the C library of guests")));
+    }
+    for (path, package) in RUST.iter().filter(|(path, _)| !Path::new(path).exists()) {
+        missing.push(((*package).to_owned(), format!("{path} compiles guests written in Rust")));
     }
     if let Some(package) = builtins_package() {
         missing.push((package, "the parts of guests that the compiler supplies".to_owned()));
