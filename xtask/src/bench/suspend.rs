@@ -15,6 +15,7 @@ use gate_runtime::{
     Container, Continued, Format, Instance, Restoration, Services, Stops, Suspended, Tier, Verdict,
 };
 use gate_testkit::guests::kernel;
+use rustix::event::Timespec;
 
 use super::programs::{self, PATIENCE, Program};
 use super::{Figure, Target, slowest_of_100};
@@ -67,7 +68,7 @@ fn lives(size: &Size) -> Result<Vec<Figure>> {
         let stopped = Instant::now();
         awake(&suspended)?;
         // Programs are not continued as soon as they have stopped. What a container keeps ready is.
-        std::thread::sleep(REST);
+        rustix::event::poll(&mut [], Some(&Timespec::try_from(REST)?))?;
         let begun = Instant::now();
         let continued = subject.prepare(suspended)?;
         let prepared = Instant::now();

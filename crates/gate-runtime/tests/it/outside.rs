@@ -220,6 +220,8 @@ fn a_program_with_packets() {
                 (br $forever))))"#;
     let mut container = container();
     let Ok(compiled) = compile(&mut container, module) else { panic!("it is a module") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
     let (instance, _input) = launch(&mut container, &compiled.artifact);
     let descriptors = Seen::sealed(&instance).descriptors();
     let files = ["pipe", "/dev/null", "/dev/null", "socket", "socket"];

@@ -100,7 +100,8 @@ fn guests_are_commands() {
 
 #[test]
 fn programs_that_use_services_are_commands() {
-    let sdk = ["catalog", "counter", "dice", "echo", "fetch", "peers"].map(|name| guests::sdk_example(name).unwrap());
+    let sdk = ["catalog", "counter", "dice", "echo", "fetch", "peers"]
+        .map(|name| guests::sdk_example(name).unwrap());
     let gain = ["catalog", "echo", "peers", "random"].map(|name| guests::gain(name).unwrap());
     for path in sdk.iter().chain(&gain) {
         let exports = exports(&fs::read(path).unwrap());
