@@ -39,11 +39,10 @@ const ROUNDS: usize = 5;
 
 /// How many programs make a call each second.
 const PROGRAMS: usize = 1000;
+/// How long they get to come to rest.
+const SETTLE: Duration = Duration::from_secs(3);
 /// For how long they are looked at.
 const PERIOD: Duration = Duration::from_secs(10);
-/// In which time all of them are to have begun.
-const START: Duration = Duration::from_secs(120);
-
 pub(super) fn run() -> Result<Vec<Figure>> {
     let contest = Contest::new()?;
     let mut figures = streams(&contest)?;
@@ -208,18 +207,18 @@ async fn crowd(module: &Path) -> Result<Vec<Figure>> {
         };
         let services = Services { registry: Arc::clone(&registry), client: Arc::new(client) };
         let (stdin, stdout) = (null.as_fd(), null.as_fd());
-        let instance = program.launch_with(&mut container.borrow_mut(), stdin, stdout, &services, None)?;
+        let instance = {
+            let container = &mut *container.borrow_mut();
+            let mut instance = program.launch_with(container, stdin, stdout, &services, None)?;
+            programs::start(container, &mut instance)?;
+            instance
+        };
         ids.push(super::density::id(&instance)?);
         let (container, wanted) = (Rc::clone(&container), Rc::clone(&wanted));
         tasks.push(tokio::task::spawn_local(async move { attend(&container, instance, &wanted).await }));
     }
-    let begun = Instant::now();
-    while ids.iter().map(|id| processor_ticks(*id)).sum::<Result<u64>>().is_err() {
-        ensure!(begun.elapsed() < START, "the programs do not begin");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    // All have begun, but some are still busy with that.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Some are still busy with beginning.
+    tokio::time::sleep(SETTLE).await;
     let before = ticks(&ids)?;
     let watched = Instant::now();
     tokio::time::sleep(PERIOD).await;
