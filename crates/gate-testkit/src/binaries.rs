@@ -43,14 +43,14 @@ pub fn echo_service() -> Result<PathBuf> {
 
 fn build_echo_service() -> Result<PathBuf> {
     let target = cache::target_directory()?;
-    let path = target.join("release/examples/echo");
+    let path = target.join("release/examples/echo_service");
     // What it is made of besides has little to do with what it does.
     let parts = ["examples/services/rust", "crates/gate-grpc/src", "crates/gate-grpc/proto"];
     let newest = newest_file(parts.map(|part| workspace().join(part)).to_vec(), SystemTime::UNIX_EPOCH)?;
     let built = fs::metadata(&path).and_then(|metadata| metadata.modified());
     if !built.is_ok_and(|time| time >= newest) {
         // As in the tests of the workspace, so that nothing is built twice.
-        build(&["--workspace", "--example", "echo"], &target).context("cannot build the services")?;
+        build(&["--workspace", "--example", "echo_service"], &target).context("cannot build the services")?;
     }
     Ok(path)
 }

@@ -10,7 +10,7 @@
 //! Gate gives to it:
 //!
 //! ```text
-//! gate run --grpc-command target/release/examples/echo program.wasm
+//! gate run --grpc-command target/release/examples/echo_service program.wasm
 //! ```
 
 use std::collections::{HashMap, VecDeque};
