@@ -237,7 +237,6 @@ async fn watch_over(
             if is_ready(Some(&control), context) {
                 container.pump()?;
             }
-            instance.serve(container, context)?;
             let now = Instant::now();
             // Whoever wanted the end still wants it: that is no news.
             if !cancelled && is_ready(cancel.as_ref(), context) {
@@ -255,6 +254,9 @@ async fn watch_over(
             if let Some(report) = instance.advance(container, now)? {
                 return Poll::Ready(Ok(report));
             }
+            // After that: it can have been told only now where its packets are, by a message that nothing had announced yet, nor
+            // will, as it is taken.
+            instance.serve(container, context)?;
             let next = [instance.deadline(), suspend_at.filter(|_| !suspended)].into_iter().flatten().min();
             match next {
                 None => alarm = None,
