@@ -1,7 +1,7 @@
 //! For programs that run in Gate: services, calls, streams and tasks.
 //!
 //! A program is a WebAssembly module. Whatever it does with the world goes through *services* that the host offers: there are
-//! connections of whoever runs it ([`services::origin`]), random numbers, other programs, a store, and those that the host's
+//! connections of whoever runs it ([`services::Origin`]), random numbers, other programs, a store, and those that the host's
 //! owner has added. This crate is how a program written in Rust uses them:
 //!
 //! ```no_run
