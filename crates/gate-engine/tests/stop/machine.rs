@@ -117,8 +117,22 @@ pub(crate) enum Every {
     Never,
     /// At every so many stop points. With [`Stops::Count`].
     Points(u64),
+    /// So often at most, first at stop point number `first` and from there on at every so many. With [`Stops::Count`].
+    Window { first: u64, points: u64, stops: u32 },
     /// After each call that it logs. With [`Stops::Flag`].
     Call,
+}
+
+impl Every {
+    /// The stop point at which a program stops that has stopped so often, counted from where it continues.
+    pub(crate) fn countdown(self, stops: u32) -> Option<u64> {
+        match self {
+            Self::Points(points) => Some(points),
+            Self::Window { first, .. } if stops == 0 => Some(first),
+            Self::Window { points, stops: most, .. } => (stops < most).then_some(points),
+            Self::Never | Self::Call => None,
+        }
+    }
 }
 
 /// The artifacts of a module.
@@ -220,10 +234,7 @@ pub(crate) fn run(module: &mut Module, name: &str, lives: &[Settings], every: Ev
     loop {
         let now = if stops < MAX_STOPS { every } else { Every::Never };
         calls.flag = if now == Every::Call { program.stop_flag() } else { None };
-        let countdown = match now {
-            Every::Points(points) => Some(points),
-            Every::Never | Every::Call => None,
-        };
+        let countdown = now.countdown(stops);
         let memories = program.memories().to_vec();
         let Finished { outcome, calls: next, .. } =
             program.run(calls, start, RunOptions { countdown }).unwrap();

@@ -24,12 +24,8 @@ fn trapped(settings: Settings, every: Every) -> Vec<(u32, u8)> {
     let mut start = Start::Fresh { entry: &entry, arguments: &[] };
     let mut calls = Log::default();
     let frames = loop {
-        let countdown = match every {
-            Every::Points(points) => Some(points),
-            Every::Never | Every::Call => None,
-        };
         let memories = program.memories().to_vec();
-        let finished = program.run(calls, start, RunOptions { countdown }).unwrap();
+        let finished = program.run(calls, start, RunOptions { countdown: every.countdown(0) }).unwrap();
         calls = finished.calls;
         match finished.outcome {
             Outcome::Suspended(state) => {
