@@ -46,6 +46,11 @@ impl Random {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
+
+    pub(crate) fn choose<T: Copy, const N: usize>(&mut self, from: [T; N]) -> T {
+        let index = usize::try_from(self.below(N as u64)).unwrap();
+        from[index]
+    }
 }
 
 /// Stops are expensive, and generated programs may have very many.

@@ -47,7 +47,7 @@ fn config(random: &mut Random) -> Config {
         // Functions have the bytes that these leave.
         max_data_segments: 6,
         max_elements: 6,
-        max_funcs: 4 + random.below(8) as usize,
+        max_funcs: random.choose([4, 6, 8, 11]),
         max_globals: 12,
         max_imports: 0,
         max_instructions: 300,
@@ -97,7 +97,7 @@ fn check(seed: u64) -> Option<u32> {
     if names.is_empty() {
         return None;
     }
-    let thorough = seed % THOROUGH == 0;
+    let thorough = seed.is_multiple_of(THOROUGH);
     for name in names.into_iter().take(FUNCTIONS) {
         let (expected, _) = run(&mut module, &name, &[settings(Tier::Cranelift, Stops::None)], Every::Never);
         let flag = |tier| settings(tier, Stops::Flag);
@@ -109,7 +109,7 @@ fn check(seed: u64) -> Option<u32> {
         for (lives, most) in
             [(vec![count(Tier::Cranelift)], 6), (vec![count(fast), count(Tier::Cranelift)], 4)]
         {
-            let points = STEPS[random.below(STEPS.len() as u64) as usize];
+            let points = random.choose(STEPS);
             let last = 1 << random.below(FIRST);
             let first = 1 + random.below(last);
             plans.push((lives, Every::Window { first, points, stops: most }));
