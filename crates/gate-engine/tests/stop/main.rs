@@ -10,4 +10,5 @@ mod moments;
 mod oracle;
 mod phases;
 mod programs;
+mod suite;
 mod traps;
