@@ -133,6 +133,21 @@ pub fn kernel(name: &str) -> Result<PathBuf> {
     c(&directory().join("kernels").join(format!("{name}.c")), &[])
 }
 
+/// The same, but its functions lie elsewhere: behind one that nobody calls, which is the longer the larger `layout` is.
+///
+/// Where a function lies decides what a processor's predictors make of it. That can be worth more than all that is to be measured,
+/// and changes with everything.
+///
+/// # Errors
+/// As for [`kernel`].
+pub fn kernel_in_layout(name: &str, layout: u32) -> Result<PathBuf> {
+    let directory = directory().join("kernels");
+    let header = directory.join("layout.h");
+    let header = header.to_str().context("the path of the guests is not UTF-8")?;
+    let flags = ["-include", header, &format!("-DLAYOUT={layout}")];
+    c(&directory.join(format!("{name}.c")), &flags)
+}
+
 /// The text format of `empty`, which returns at once, or of `idle`, which waits for its standard input.
 pub fn small_kernel(name: &str) -> PathBuf {
     directory().join("kernels").join(format!("{name}.wat"))
