@@ -65,7 +65,7 @@ fn computing(kernels: &[(&str, &str)], rounds: usize) -> Result<Vec<Figure>> {
         let figure = ratio(format!("{name} {size}, stoppable / not"), means.collect(), None);
         ratios.push(figure.values.clone());
         figures.push(figure);
-        figures.push(Figure::times(format!("{name}, not"), baselines.into_iter(), None));
+        figures.push(Figure::times(format!("{name}, not"), baselines, None));
     }
     let means = (0..rounds)
         .map(|round| geometric_mean(&ratios.iter().map(|ratios| ratios[round]).collect::<Vec<_>>()));
