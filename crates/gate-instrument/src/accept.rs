@@ -23,6 +23,7 @@ mod walk;
 
 pub use self::entry::{Entry, EntryError, EntryFunction, Runnable};
 pub use self::facts::Facts;
+pub use self::features::ACCEPTED;
 pub use self::imports::ImportError;
 pub use self::limits::Limits;
 pub use self::outline::{Export, Import, Kind, Memory, Outline, Table};
@@ -30,7 +31,6 @@ pub use self::refusal::{Function, Refusal, What};
 pub use self::sniff::NotWasm;
 pub use self::types::{FunctionType, ValueType};
 
-pub(crate) use self::features::ACCEPTED;
 use self::walk::{Fault, FaultKind};
 
 /// Decides whether `wasm` may be compiled and run as a program, and describes it.

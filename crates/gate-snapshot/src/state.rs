@@ -1,5 +1,6 @@
 //! The state of a program, in the terms of the WebAssembly specification.
 
+mod canonical;
 mod encode;
 mod settle;
 

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-wire", &[]),
     ("gate-instrument", &[]),
     ("gate-snapshot", &["gate-instrument"]),
+    ("gate-interpreter", &["gate-instrument", "gate-snapshot"]),
     ("gate-fs", &[]),
     ("gate-wasi", &[]),
     ("gate-calls", &[]),
@@ -87,7 +88,7 @@ const TRUSTED: &[&str] =
 
 /// What parses or runs WebAssembly.
 const EXPOSED: &[&str] =
-    &["gate-engine", "gate-inspect", "gate-instrument", "gimli", "wasmparser", "wasmtime"];
+    &["gate-engine", "gate-inspect", "gate-instrument", "gate-interpreter", "gimli", "wasmparser", "wasmtime"];
 
 /// Packages of others that only these may name, in tests too.
 const RESERVED: &[(&str, &[&str])] =

@@ -3,7 +3,7 @@
 use wasmparser::WasmFeatures;
 
 /// What a module may use: WebAssembly 2.0, and what has no state that a stopped program could not carry along.
-pub(crate) const ACCEPTED: WasmFeatures = WasmFeatures::WASM2
+pub const ACCEPTED: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MULTI_MEMORY)

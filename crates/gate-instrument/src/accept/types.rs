@@ -29,8 +29,8 @@ impl ValueType {
         matches!(self, Self::I32 | Self::I64 | Self::F32 | Self::F64)
     }
 
-    /// The type of the validator's, which has been validated with the accepted features.
-    pub(super) fn from_validated(ty: wasmparser::ValType) -> Option<Self> {
+    /// The type of the validator's; `None` for one of a feature that is not accepted.
+    pub fn from_validated(ty: wasmparser::ValType) -> Option<Self> {
         use wasmparser::{AbstractHeapType, HeapType, ValType};
         Some(match ty {
             ValType::I32 => Self::I32,
@@ -76,7 +76,7 @@ pub struct FunctionType {
 
 impl FunctionType {
     /// The type of the validator's, as of [`ValueType::from_validated`].
-    pub(super) fn from_validated(ty: &wasmparser::FuncType) -> Option<Self> {
+    pub fn from_validated(ty: &wasmparser::FuncType) -> Option<Self> {
         Some(Self { params: value_types(ty.params())?, results: value_types(ty.results())? })
     }
 
