@@ -151,12 +151,14 @@ pub use self::side::{Continuations, PROGRAM};
 pub use self::site::{Call, Site, SiteId, SiteKind};
 pub use self::standalone::{Exception, Invocation, Place, Referent, StandaloneError, Stopped};
 
+use std::cell::RefCell;
 use std::fmt;
 
 use self::assemble::Purpose;
 use self::calls::Calls;
 use self::emit::Context;
 use self::module::{Module, index};
+use self::side::KeptPlans;
 
 /// How a program finds out that it shall stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -216,6 +218,7 @@ pub struct Program<'a> {
     names: Names,
     poll: Poll,
     breakpoints: Vec<u32>,
+    plans: RefCell<KeptPlans<'a>>,
 }
 
 impl fmt::Debug for Program<'_> {
@@ -244,7 +247,7 @@ impl<'a> Program<'a> {
         let calls = Calls::analyze(&module, config.may_block, &breakpoints)?;
         let control = Control::new(&module, &calls, config)?;
         let names = Names::new(&module);
-        Ok(Self { module, calls, control, names, poll: config.poll, breakpoints })
+        Ok(Self { module, calls, control, names, poll: config.poll, breakpoints, plans: RefCell::default() })
     }
 
     /// The stoppable module, in time and memory in proportion to the size of the original.
@@ -300,7 +303,7 @@ impl<'a> Program<'a> {
         let Some(function) = self.function_of(id) else { return Err(no_site) };
         match self.import_of(function) {
             Some(site) => Ok(site),
-            None => self.plan(function, Some(id))?.into_stops().find(id).ok_or(no_site),
+            None => self.plan(function, Some(id))?.stops().find(id).ok_or(no_site),
         }
     }
 

@@ -49,6 +49,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// A stop point within a function.
+#[derive(Clone)]
 pub(super) struct Stop {
     /// Its name.
     pub(super) id: SiteId,
@@ -250,9 +251,14 @@ impl<'a> Plan<'a> {
     }
 
     /// What others need to know of the stop points.
-    pub(super) fn into_stops(self) -> Stops {
-        let Self { function, locals, operands, shared: parked, stops, .. } = self;
-        Stops { stops, function, locals, operands, parked }
+    pub(super) fn stops(&self) -> Stops {
+        Stops {
+            stops: self.stops.clone(),
+            function: self.function,
+            locals: self.locals.clone(),
+            operands: self.operands.clone(),
+            parked: self.shared.clone(),
+        }
     }
 }
 

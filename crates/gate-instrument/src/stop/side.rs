@@ -1,6 +1,7 @@
 //! Puts a module together that continues a program from some of its stop points.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use wasm_encoder::{
     EntityType, ExportKind, ExportSection, FunctionSection, ImportSection, MemoryType, TableType, TagKind,
@@ -57,16 +58,16 @@ pub(super) fn continuations(program: &Program<'_>, frames: &[SiteId]) -> Result<
     let slots: BTreeMap<SiteId, u32> = sites.iter().copied().zip(0..).collect();
     let pairs: BTreeSet<(SiteId, SiteId)> =
         frames.iter().copied().zip(frames.iter().skip(1).copied()).collect();
-    let mut planned: Option<Plan<'_>> = None;
+    let mut planned: Option<Rc<Plan<'_>>> = None;
     linker.copies = Some(Copies::new(sites.len()));
     for site in sites {
         let function = program.function_of(site).ok_or(StopError::NoSite { site })?;
         let body = if module.body(function).is_some() {
             // A function's own stop points come together.
             if planned.as_ref().is_none_or(|plan| plan.function != function) {
-                planned = Some(program.plan(function, None)?);
+                planned = Some(program.kept_plan(function)?);
             }
-            let own = planned.as_ref().and_then(|plan| Some((plan, plan.position(site)?)));
+            let own = planned.as_deref().and_then(|plan| Some((plan, plan.position(site)?)));
             let extra = if own.is_none() { Some(program.plan(function, Some(site))?) } else { None };
             let extra = extra.as_ref().and_then(|plan| Some((plan, plan.position(site)?)));
             let (plan, position) = own.or(extra).ok_or(StopError::NoSite { site })?;
@@ -200,6 +201,21 @@ fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
     }
 }
 
+/// What the transform does to some functions.
+pub(super) struct KeptPlans<'a> {
+    plans: HashMap<u32, Rc<Plan<'a>>>,
+    /// How many bytes more the bodies of functions may have of which it is kept.
+    room: usize,
+}
+
+impl Default for KeptPlans<'_> {
+    fn default() -> Self {
+        /// What the calls of most programs come to. A plan takes some fifty times as much memory.
+        const ROOM: usize = 256 << 10;
+        Self { plans: HashMap::new(), room: ROOM }
+    }
+}
+
 impl<'a> Program<'a> {
     /// The function that has a stop point at an offset, if any has.
     pub(super) fn function_of(&self, site: SiteId) -> Option<u32> {
@@ -219,7 +235,7 @@ impl<'a> Program<'a> {
 
     /// The stop points of a function that is not imported.
     pub(super) fn stops_of(&self, function: u32) -> Result<Stops, StopError> {
-        Ok(self.plan(function, None)?.into_stops())
+        Ok(self.kept_plan(function)?.stops())
     }
 
     /// What the transform does to a function that is not imported, with the position of a stop point that may be none of its
@@ -232,6 +248,22 @@ impl<'a> Program<'a> {
         let plan = self.plan(function, Some(site))?;
         let position = plan.position(site).ok_or(StopError::NoSite { site })?;
         Ok((plan, position))
+    }
+
+    /// What the transform does to a function that is not imported, kept for when it is asked for again: who continues a program
+    /// does so for the frames as bytes, as values, and for their continuations.
+    fn kept_plan(&self, function: u32) -> Result<Rc<Plan<'a>>, StopError> {
+        if let Some(plan) = self.plans.borrow().plans.get(&function) {
+            return Ok(Rc::clone(plan));
+        }
+        let plan = Rc::new(self.plan(function, None)?);
+        let bytes = self.module.body(function).map_or(0, |body| body.range().len());
+        let kept = &mut *self.plans.borrow_mut();
+        if bytes <= kept.room {
+            kept.room -= bytes;
+            kept.plans.insert(function, Rc::clone(&plan));
+        }
+        Ok(plan)
     }
 
     /// What the transform does to a function that is not imported, with its breakpoints and perhaps another stop point.
