@@ -9,6 +9,7 @@ use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::thread::{Builder, Scope};
 
 use anyhow::Context;
 use gate_abi::import::Personality;
@@ -73,6 +74,23 @@ fn map(inputs: &[OwnedFd], position: usize) -> anyhow::Result<ManuallyDrop<Mappe
     Ok(ManuallyDrop::new(memfd::map(file).context("cannot map a file")?))
 }
 
+/// Has a thread look at each page of files that are mapped, before somebody does who would have to wait for the kernel to find
+/// it. If there is no thread to be had, it takes the time that it takes.
+fn read_ahead<'scope>(scope: &'scope Scope<'scope, '_>, parts: Vec<&'scope [u8]>) {
+    /// With less, it is over before another thread has begun.
+    const LEAST_BYTES: usize = 1 << 20;
+    /// The smallest page that there is.
+    const PAGE_BYTES: usize = 4096;
+    let bytes = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
+    if bytes >= LEAST_BYTES && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+        let _ = Builder::new().spawn_scoped(scope, move || {
+            for byte in parts.iter().flat_map(|part| part.iter().step_by(PAGE_BYTES)) {
+                std::hint::black_box(*byte);
+            }
+        });
+    }
+}
+
 /// Writes a file that is empty, once and for all, and says how long it is then.
 fn fill(file: &mut File, bytes: &[u8]) -> anyhow::Result<u64> {
     file.write_all(bytes).context("cannot write the result")?;
@@ -113,10 +131,6 @@ fn resume(
 }
 
 fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyhow::Result<Event> {
-    let (module, saved, buffers) = (map(inputs, 0)?, map(inputs, 1)?, map(inputs, 2)?);
-    let module =
-        gate_engine::binary(module.as_ref()).map_err(|error| refused(RefusalKind::Invalid, error))?;
-    let state = state(&saved)?;
     let extents = inputs[3..].iter().map(|memory| memfd::extents(memory.as_fd()).collect());
     let extents = extents.collect::<Result<Vec<Vec<_>>, _>>().context("cannot look at a memory")?;
     let mapped = inputs[3..].iter().map(memfd::map_at_rest).collect::<Result<Vec<_>, _>>()?;
@@ -124,18 +138,45 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
     let memories = mapped.iter().zip(&extents);
     let memories: Vec<_> =
         memories.map(|(memory, extents)| Memory { bytes: memory.as_ref(), extents: Some(extents) }).collect();
+    let out = output(&mut outputs, 0)?;
+    let bytes = std::thread::scope(|scope| {
+        read_ahead(scope, memories.iter().flat_map(parts).collect());
+        snapshot_of(inputs, &memories, out, format)
+    })?;
+    Ok(Event::Done { bytes: vec![bytes] })
+}
+
+/// The parts of a memory that are worth looking at.
+fn parts<'a>(memory: &Memory<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let bytes = memory.bytes;
+    memory.extents.unwrap_or_default().iter().filter_map(move |extent| {
+        let end = usize::try_from(extent.end).unwrap_or(usize::MAX).min(bytes.len());
+        bytes.get(usize::try_from(extent.start).ok()?..end)
+    })
+}
+
+/// Writes a program with these memories down. Says how long that is.
+fn snapshot_of(
+    inputs: &[OwnedFd],
+    memories: &[Memory<'_>],
+    out: &mut File,
+    format: Format,
+) -> anyhow::Result<u64> {
+    let (module, saved, buffers) = (map(inputs, 0)?, map(inputs, 1)?, map(inputs, 2)?);
+    let module =
+        gate_engine::binary(module.as_ref()).map_err(|error| refused(RefusalKind::Invalid, error))?;
+    let state = state(&saved)?;
     let program = Program::new(&module, &gate_engine::transform())
         .map_err(|error| refused(RefusalKind::Limit, error))?;
     let state = state.settle(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
     drop(program);
     let details = Details { trap: u32::from(Trap::Suspended.id()), ..Details::default() };
-    let out = output(&mut outputs, 0)?;
-    let bytes = match format {
+    Ok(match format {
         Format::Native => {
             let source = file::Source {
                 module: &module,
                 state: &state,
-                memories: &memories,
+                memories,
                 buffers: buffers.as_ref(),
                 details: &details,
             };
@@ -156,11 +197,10 @@ fn snapshot(inputs: &[OwnedFd], mut outputs: Vec<File>, format: Format) -> anyho
                 Expressible::LaterPoint(error) => return Err(refused(RefusalKind::Point, error)),
                 Expressible::Never(error) => return Err(refused(RefusalKind::Form, error)),
             }
-            let written = upstream::write(&source, &memories, buffers.as_ref());
+            let written = upstream::write(&source, memories, buffers.as_ref());
             fill(out, &written.map_err(|error| refused(RefusalKind::Form, error))?)?
         }
-    };
-    Ok(Event::Done { bytes: vec![bytes] })
+    })
 }
 
 /// A snapshot of either form.
@@ -183,8 +223,20 @@ fn restore(
     memories: u32,
     memory_bytes: u64,
 ) -> anyhow::Result<Event> {
-    let snapshot = map(inputs, 0)?;
-    let snapshot = read(snapshot.as_ref(), memory_bytes)?;
+    let file = map(inputs, 0)?;
+    std::thread::scope(|scope| {
+        read_ahead(scope, vec![file.as_ref()]);
+        restore_from(file.as_ref(), &mut outputs, memories, memory_bytes)
+    })
+}
+
+fn restore_from(
+    file: &[u8],
+    outputs: &mut [File],
+    memories: u32,
+    memory_bytes: u64,
+) -> anyhow::Result<Event> {
+    let snapshot = read(file, memory_bytes)?;
     let count = u32::try_from(snapshot.state.memory_pages.len()).context("too many memories")?;
     if count != memories {
         return Ok(Event::Memories(count));
@@ -192,13 +244,13 @@ fn restore(
     // The existing system leaves padding out there.
     let padded = if snapshot.version == 0 { pad_input(snapshot.buffers) } else { None };
     let mut bytes = vec![
-        fill(output(&mut outputs, 0)?, &snapshot.module)?,
-        fill(output(&mut outputs, 1)?, &snapshot.state.encode())?,
-        fill(output(&mut outputs, 2)?, padded.as_deref().unwrap_or(snapshot.buffers))?,
+        fill(output(outputs, 0)?, &snapshot.module)?,
+        fill(output(outputs, 1)?, &snapshot.state.encode())?,
+        fill(output(outputs, 2)?, padded.as_deref().unwrap_or(snapshot.buffers))?,
     ];
     // Of a program of which nothing has run, there are none.
     for position in 0..memories as usize {
-        let file = output(&mut outputs, 3 + position)?;
+        let file = output(outputs, 3 + position)?;
         for run in snapshot.memories.get(position).into_iter().flatten() {
             file.write_all_at(run.bytes, run.offset).context("cannot write a memory")?;
         }

@@ -98,6 +98,8 @@ const STARTED_MEANWHILE: u64 = 1024;
 /// How long nothing has happened when a compiler is made to be ready: what it does first would take the processors away from
 /// programs that start.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// Likewise, while a compiler is at work, which would have to share them, too. Most are done sooner.
+const QUIET_BESIDE_WORK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The epoll key of the container socket; processes have their id.
 const CONTROL_KEY: u64 = u64::MAX;
@@ -172,7 +174,8 @@ impl Zygote {
         loop {
             events.clear();
             let lacks_compiler = self.keeps_compiler && self.compiler.is_none();
-            let timeout = lacks_compiler.then_some(&QUIET);
+            let quiet = if self.compilers() == 0 { &QUIET } else { &QUIET_BESIDE_WORK };
+            let timeout = lacks_compiler.then_some(quiet);
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout) {
                 Ok(0) => self.fill_compiler(),
                 Ok(_) => {}
@@ -270,11 +273,16 @@ impl Zygote {
         if !self.namespaces {
             return MOST_PROCESSES;
         }
-        let compilers = self.running.values().filter(|running| running.role == Role::Compiler).count() as u64;
+        let compilers = self.compilers();
         let others = (self.running.len() + self.pool.len()) as u64 - compilers;
         // One may be ready besides.
         let threads = (compilers + 2) * u64::from(compiler::MAX_THREADS + 1);
         (others + threads + STARTED_MEANWHILE).min(MOST_PROCESSES)
+    }
+
+    /// How many compilers are at work.
+    fn compilers(&self) -> u64 {
+        self.running.values().filter(|running| running.role == Role::Compiler).count() as u64
     }
 
     fn reap(&mut self, key: u64, control: &Channel) -> anyhow::Result<()> {

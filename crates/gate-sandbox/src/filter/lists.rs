@@ -208,7 +208,13 @@ pub(super) const LOADING: &[Rule] = &[
         "standard library: size of the artifact"
     ),
     rule!(Allow, SYS_pread64, "pread64", &[], "engine: reads what the artifact says of its module"),
-    rule!(Allow, SYS_recvmsg, "recvmsg", &[descriptor(CONTROL)], "channel: the order, with its descriptors"),
+    rule!(
+        Allow,
+        SYS_recvmsg,
+        "recvmsg",
+        &[descriptor(CONTROL)],
+        "channel: the orders, with their descriptors"
+    ),
     rule!(
         Allow,
         SYS_socketpair,
@@ -357,7 +363,13 @@ pub(super) const COMPILER: &[Rule] = &[
     rule!(Allow, SYS_madvise, "madvise", &[GUARD_PAGES], "C library: guard pages of stacks"),
     rule!(Allow, SYS_mremap, "mremap", &[RESIZE], "allocator: realloc of large blocks"),
     rule!(Allow, SYS_brk, "brk", &[], "allocator"),
-    rule!(Allow, SYS_clone, "clone", &[A_THREAD], "rayon: threads that compile functions in parallel"),
+    rule!(
+        Allow,
+        SYS_clone,
+        "clone",
+        &[A_THREAD],
+        "rayon: threads that compile functions in parallel. worker: one that reads ahead"
+    ),
     rule!(
         Missing,
         SYS_clone3,
