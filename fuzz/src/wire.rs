@@ -174,11 +174,7 @@ fn launch(u: &mut Unstructured<'_>) -> Result<Launch> {
         stops: stops(u)?,
         countdown: u.arbitrary()?,
         resume: if u.arbitrary()? {
-            Some(Resume {
-                continuation_bytes: u.arbitrary()?,
-                memories: u.int_in_range(0..=100)?,
-                has_packets: u.arbitrary()?,
-            })
+            Some(Resume { memories: u.int_in_range(0..=100)?, has_packets: u.arbitrary()? })
         } else {
             None
         },

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
-    Continued, Format, Given, Launch, Outcome, RefusalKind, Report, Sealed, Statistics, Stops, Suspended,
+    Format, Given, Launch, NotResumed, Outcome, RefusalKind, Report, Sealed, Statistics, Stops, Suspended,
     Tier, Undone, Usage, Verdict,
 };
 
@@ -246,17 +246,8 @@ impl Lives<'_> {
 
     /// One process.
     fn one(&mut self, artifact: &Sealed, suspended: Option<Suspended>) -> Result<Report, Failure> {
-        let Launch { tier, stops, .. } = self.launch;
-        let continued = match suspended {
-            None => None,
-            Some(suspended) => {
-                let continuation = self.workshop.continuation(&suspended, &self.module, tier, stops)?;
-                Some(Continued { suspended, continuation: (continuation.bytes > 0).then_some(continuation) })
-            }
-        };
         let options = self.workshop.options;
         let mut launch = Launch { artifact_bytes: artifact.bytes, ..self.launch.clone() };
-        launch.has_image &= continued.is_none();
         let limits = &mut launch.limits;
         let cpu = (self.used.usage.user_micros + self.used.usage.system_micros).saturating_mul(1000);
         limits.cpu_nanos = limits.cpu_nanos.map(|limit| limit.saturating_sub(cpu).max(1));
@@ -276,7 +267,18 @@ impl Lives<'_> {
             suspend_after: left(options.suspend_after),
             services: &host.services,
         };
-        self.workshop.run(launch, &given, continued)
+        let instance = match suspended {
+            None => self.workshop.launch(launch, &given)?,
+            Some(suspended) => match self.workshop.resume(suspended, &self.module, launch, &given, &[])? {
+                Ok(instance) => instance,
+                Err(NotResumed { undone, suspended }) => {
+                    host.wait(async { drop(suspended) });
+                    let doing = self.workshop.doing("preparing to continue");
+                    return Err(doing.failure(undone, self.workshop.signals));
+                }
+            },
+        };
+        self.workshop.run(instance, &given)
     }
 
     /// Writes a program down, and makes another one of what was written.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gate_runtime::{
-    Compiled, Container, ContainerError, Continued, Format, Frame, Given, JobLimits, Launch, Readiness,
-    RefusalKind, Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Verdict, Watch,
+    Compiled, Container, ContainerError, Format, Frame, Given, Instance, JobLimits, Launch, NotResumed,
+    Readiness, RefusalKind, Report, Restoration, Sealed, Stops, Suspended, Tier, Undone, Verdict, Watch,
 };
 use gate_store::{Cache, Key, Lookup, Miss};
 
@@ -59,7 +59,7 @@ pub(crate) fn keep(cache: &Cache, key: &Key, artifact: &Sealed) -> anyhow::Resul
     Ok(cache.put(key, &mut file)?)
 }
 
-impl Workshop<'_> {
+impl<'a> Workshop<'a> {
     /// The compiled module, if it is in the cache.
     pub(crate) fn cached(&mut self, module: &Module, tier: Tier, stops: Stops) -> Option<Sealed> {
         match self.cache()?.get(&key(&self.readiness, module, tier, stops)) {
@@ -147,21 +147,6 @@ impl Workshop<'_> {
         }
     }
 
-    /// The code that continues a program, if it is in the middle of something.
-    pub(crate) fn continuation(
-        &mut self,
-        suspended: &Suspended,
-        module: &Module,
-        tier: Tier,
-        stops: Stops,
-    ) -> Result<Sealed, Failure> {
-        let limits = compile_limits(self.options);
-        let made = self.with_progress("preparing to continue", |container, watch| {
-            suspended.continuation(container, module.file.as_fd(), (tier, stops), &limits, watch)
-        })?;
-        made.map_err(|undone| self.doing("preparing to continue").failure(undone, self.signals))
-    }
-
     /// The snapshot of a program, in a file in memory.
     pub(crate) fn snapshot(
         &mut self,
@@ -236,21 +221,40 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Runs a program until it ends or stops.
-    pub(crate) fn run(
+    /// Launches a program, to start at its beginning.
+    pub(crate) fn launch(&mut self, launch: Launch, given: &Given<'_>) -> Result<Instance, Failure> {
+        let mut watch = self.watch();
+        let launched = Instance::launch(&mut self.container, launch, given, &mut watch);
+        launched.map_err(|error| lost(error, self.signals))
+    }
+
+    /// Continues a program whose module was compiled with these breakpoints.
+    pub(crate) fn resume(
         &mut self,
+        suspended: Suspended,
+        module: &Module,
         launch: Launch,
         given: &Given<'_>,
-        continued: Option<Continued>,
-    ) -> Result<Report, Failure> {
+        breakpoints: &[u32],
+    ) -> Result<Result<Instance, NotResumed>, Failure> {
+        let limits = compile_limits(self.options);
+        self.with_progress("preparing to continue", |container, watch| {
+            let module = (module.file.as_fd(), breakpoints);
+            suspended.resume(container, launch, given, module, &limits, watch)
+        })
+    }
+
+    /// Waits until a program that was launched ends or stops.
+    pub(crate) fn run(&mut self, instance: Instance, given: &Given<'_>) -> Result<Report, Failure> {
         self.timings.processes += 1;
-        let mut watch = Watch {
-            cancel: Some(self.signals.descriptor()),
-            suspend: Some(self.signals.suspend()),
-            tick: None,
-        };
-        let running = gate_runtime::run(&mut self.container, launch, given, continued, &mut watch);
+        let mut watch = self.watch();
+        let running = gate_runtime::run(&mut self.container, instance, given, &mut watch);
         self.host.wait(running).map_err(|error| lost(error, self.signals))
+    }
+
+    /// What happens to a program that runs.
+    fn watch(&self) -> Watch<'a> {
+        Watch { cancel: Some(self.signals.descriptor()), suspend: Some(self.signals.suspend()), tick: None }
     }
 
     /// Does something that may take long in the container.

@@ -47,7 +47,7 @@ pub use config::{
 pub use container::ArtifactError;
 pub use continuation::{ContinueError, continuation, continuation_with_breakpoints};
 pub use memory::Region;
-pub use program::{Adopted, LoadError, MemoryLimits, Program};
+pub use program::{LoadError, MemoryLimits, Program};
 pub use run::{Finished, Outcome, RunOptions, Start, StartError, StateError};
 pub use stop::StopFlag;
 pub use symbolize::original_offsets;

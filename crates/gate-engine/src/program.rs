@@ -27,16 +27,6 @@ pub struct MemoryLimits {
     pub table_elements: usize,
 }
 
-/// What a program that continues has had before.
-#[derive(Debug, Default)]
-pub struct Adopted {
-    /// The files of its linear memories, in order. They must be sealed in size; each memory's limit is its file's length.
-    pub memories: Vec<OwnedFd>,
-    /// What [`continuation()`](crate::continuation()) made for it, at the beginning of this file, with so many bytes. None
-    /// if it was in the middle of nothing.
-    pub continuation: Option<(File, u64)>,
-}
-
 /// Why an artifact could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -107,7 +97,9 @@ impl Program {
     /// Maps the artifact in the first `artifact_bytes` bytes of `file` and reserves the program's memories. After
     /// this, nothing needs to be mapped executable any more.
     ///
-    /// `adopted` is what a program has that continues; [`None`] makes a new one.
+    /// `adopted` are the files of the linear memories of a program that continues, in order; [`None`] makes a new one. They must be
+    /// sealed in size; each memory's limit is its file's length. A program that was in the middle of something is to be given
+    /// [`Program::continue_with`], too.
     ///
     /// Only a process that is sealed may call this: the code in the file is a stranger's, and a file that is no artifact
     /// can make the process do anything.
@@ -119,7 +111,7 @@ impl Program {
         artifact_bytes: u64,
         settings: Settings,
         limits: MemoryLimits,
-        adopted: Option<Adopted>,
+        adopted: Option<Vec<OwnedFd>>,
     ) -> Result<Self, LoadError> {
         let artifact = artifact::read(&file, artifact_bytes)?;
         if kind(artifact.added.as_ref()) != settings.stops {
@@ -148,11 +140,7 @@ impl Program {
         }
         let all = usize::try_from(module.resources_required().num_memories).unwrap_or(usize::MAX);
         let count = all.saturating_sub(usize::from(artifact.added.is_some()));
-        let (files, continuation) = match adopted {
-            Some(Adopted { memories, continuation }) => (Some(memories), continuation),
-            None => (None, None),
-        };
-        let regions = match files {
+        let regions = match adopted {
             Some(files) if files.len() != count => {
                 return Err(LoadError::Memories { found: count, given: files.len() });
             }
@@ -163,7 +151,7 @@ impl Program {
             regions.map_err(|source| LoadError::Memory { source })?.into_iter().map(Arc::new).collect();
         memories.provide(&regions);
         let stoppable = match artifact.added {
-            Some(added) => Some(Stoppable::load(&engine, added, settings, continuation)?),
+            Some(added) => Some(Stoppable::load(added, settings)?),
             None => None,
         };
         if let Some(stoppable) = &stoppable {
@@ -181,6 +169,16 @@ impl Program {
         };
         let facts = Facts { outline, personality, imported: functions, memory: artifact.memory };
         Ok(Self { engine, module, facts, regions, limits, stoppable })
+    }
+
+    /// Maps what [`continuation()`](crate::continuation()) made for it, in the first `bytes` bytes of `file`, like an artifact.
+    ///
+    /// # Errors
+    /// [`LoadError`]; [`LoadError::Stops`] when the program cannot be stopped, so that nothing continues it.
+    pub fn continue_with(&mut self, file: File, bytes: u64) -> Result<(), LoadError> {
+        let stoppable = self.stoppable.as_mut().ok_or(LoadError::Stops)?;
+        stoppable.continuation = Some(Continuation::load(&self.engine, file, bytes)?);
+        Ok(())
     }
 
     /// What is known of it: everything but its imports, memories, tables and debug information.
@@ -204,23 +202,14 @@ impl Program {
 }
 
 impl Stoppable {
-    fn load(
-        engine: &Engine,
-        added: Added,
-        settings: Settings,
-        continuation: Option<(File, u64)>,
-    ) -> Result<Self, LoadError> {
+    fn load(added: Added, settings: Settings) -> Result<Self, LoadError> {
         let bytes = usize::try_from(added.pages).unwrap_or(usize::MAX).saturating_mul(WASM_PAGE_BYTES);
         // What tells of dropped segments and of the frames of a program that continues must fit in any case.
         let used = added.frames.saturating_add(FIXED_BYTES);
         let used =
             control_bytes(settings.stack_bytes).saturating_add(usize::try_from(used).unwrap_or(usize::MAX));
         let control = Region::control(bytes, used).map_err(|source| LoadError::Memory { source })?;
-        let continuation = match continuation {
-            Some((file, bytes)) => Some(Continuation::load(engine, file, bytes)?),
-            None => None,
-        };
-        Ok(Self { added, control: Arc::new(control), continuation })
+        Ok(Self { added, control: Arc::new(control), continuation: None })
     }
 }
 

@@ -28,7 +28,7 @@ use gate_sandbox::channel::ChannelError;
 use gate_sandbox::descriptors::{Identity, identity};
 use gate_service::Fault;
 use gate_wire::container::{End, Role, Usage};
-use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request, Resume};
+use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request};
 
 use crate::container::{Container, ContainerError, Heard, Process};
 use crate::job::Sealed;
@@ -78,15 +78,6 @@ struct Suspending {
     deadline: Instant,
 }
 
-/// A program that continues.
-#[derive(Debug)]
-pub struct Continued {
-    /// The program.
-    pub suspended: Suspended,
-    /// The code that continues it, for the artifact that it is launched with.
-    pub continuation: Option<Sealed>,
-}
-
 #[derive(Debug)]
 enum State {
     /// Loading or running.
@@ -106,9 +97,8 @@ struct Ending {
 }
 
 impl Instance {
-    /// Launches the program whose artifact is in the first `launch.artifact_bytes` bytes of `given.artifact`. It starts, or
-    /// continues as `continued` says, instead of `launch.resume`. Waits until its process is forked, not for anything that
-    /// it does.
+    /// Launches the program whose artifact is in the first `launch.artifact_bytes` bytes of `given.artifact`, to start at its
+    /// beginning. Waits until its process is forked, not for anything that it does. [`Suspended::resume`] continues one.
     ///
     /// # Errors
     /// [`ContainerError::Fork`] when there can be no more processes; others when the container is lost.
@@ -117,13 +107,23 @@ impl Instance {
     /// When `launch` is larger than a message can be: see [`Launch`].
     pub fn launch(
         container: &mut Container,
-        mut launch: Launch,
+        launch: Launch,
         given: &Given<'_>,
-        continued: Option<Continued>,
         watch: &mut Watch<'_>,
     ) -> Result<Self, ContainerError> {
-        launch.resume = continued.as_ref().map(Continued::resume);
-        let theirs = continued.as_ref().and_then(|continued| continued.suspended.packets.as_ref());
+        Self::begin(container, launch, given, None, watch)
+    }
+
+    /// Likewise; or launches one that is to continue, which waits to be told with what code. Its packets are not served yet.
+    pub(crate) fn begin(
+        container: &mut Container,
+        mut launch: Launch,
+        given: &Given<'_>,
+        suspended: Option<&Suspended>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Self, ContainerError> {
+        launch.resume = suspended.map(Suspended::parts);
+        let theirs = suspended.and_then(|suspended| suspended.packets.as_ref());
         let theirs = theirs.map(|(_, theirs)| theirs.as_fd());
         let file = |source| ContainerError::File { source };
         let packet_end = theirs.map(identity).transpose().map_err(file)?;
@@ -132,31 +132,52 @@ impl Instance {
         let mut descriptors = vec![given.artifact];
         descriptors.extend(given.streams);
         descriptors.extend(given.image.filter(|_| launch.has_image));
-        if let Some(Continued { suspended, continuation }) = &continued {
+        if let Some(suspended) = suspended {
             descriptors.push(suspended.state.file.as_fd());
-            descriptors.extend(continuation.iter().map(|continuation| continuation.file.as_fd()));
-            descriptors.extend(suspended.packets.iter().map(|(_, theirs)| theirs.as_fd()));
+            descriptors.extend(theirs);
             descriptors.extend(suspended.memories());
         }
-        let request = Request::Launch(Box::new(launch)).encode().expect("the caller has checked the sizes");
-        match process.socket().send(&request, &descriptors) {
-            // A process that has closed its socket has ended, and how will be known.
-            Ok(()) | Err(ChannelError::Closed) => {}
-            Err(source) => return Err(ContainerError::Channel { source }),
-        }
-        Ok(Self {
+        let instance = Self {
             process,
             launched,
             deadline: given.wall_time.and_then(|time| launched.checked_add(time)),
             packet_end,
-            packets: continued.and_then(|continued| continued.suspended.packets).map(|(packets, _)| packets),
+            packets: None,
             services: given.services.clone(),
             personality: None,
             load_time: None,
             silent: false,
             suspending: None,
             state: State::Alive,
-        })
+        };
+        instance.order(&Request::Launch(Box::new(launch)), &descriptors)?;
+        Ok(instance)
+    }
+
+    /// Tells a program that was launched to continue with what code, and serves its packets from now on.
+    pub(crate) fn go_on(
+        &mut self,
+        continuation: Option<&Sealed>,
+        packets: Option<Packets>,
+    ) -> Result<(), ContainerError> {
+        let request = Request::Continue { continuation_bytes: continuation.map(|file| file.bytes) };
+        let descriptors: Vec<_> = continuation.iter().map(|continuation| continuation.file.as_fd()).collect();
+        self.packets = packets;
+        self.order(&request, &descriptors)
+    }
+
+    fn order(&self, request: &Request, descriptors: &[BorrowedFd<'_>]) -> Result<(), ContainerError> {
+        let request = request.encode().expect("the caller has checked the sizes");
+        match self.process.socket().send(&request, descriptors) {
+            // A process that has closed its socket has ended, and how will be known.
+            Ok(()) | Err(ChannelError::Closed) => Ok(()),
+            Err(source) => Err(ContainerError::Channel { source }),
+        }
+    }
+
+    /// When it was launched.
+    pub(crate) fn launched(&self) -> Instant {
+        self.launched
     }
 
     /// Its process.
@@ -421,16 +442,6 @@ impl Instance {
                 Some(Report { verdict, usage, wall_time, personality, load_time })
             }
             State::Alive | State::Reported => None,
-        }
-    }
-}
-
-impl Continued {
-    fn resume(&self) -> Resume {
-        Resume {
-            continuation_bytes: self.continuation.as_ref().map(|continuation| continuation.bytes),
-            memories: u32::try_from(self.suspended.memories.len()).unwrap_or(u32::MAX),
-            has_packets: self.suspended.packets.is_some(),
         }
     }
 }

@@ -78,25 +78,57 @@ pub(crate) fn run(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Made, Undone>, ContainerError> {
+    begin(container, job, inputs, content, outputs, limits, watch)?.end(container, watch)
+}
+
+/// A job that is being done. Dropping it ends that.
+pub(crate) struct Begun {
+    work: Work,
+    content: usize,
+    outputs: Vec<OwnedFd>,
+}
+
+/// Has a job begun. The arguments are those of [`run`].
+pub(crate) fn begin(
+    container: &mut Container,
+    job: Job,
+    inputs: &[BorrowedFd<'_>],
+    content: usize,
+    outputs: Vec<OwnedFd>,
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Begun, ContainerError> {
     let request = Request::Job { job, threads: limits.threads.max(1), memory_bytes: limits.memory_bytes };
     let mut descriptors = inputs.to_vec();
     descriptors.extend(outputs.iter().map(AsFd::as_fd));
-    let talk = converse(container, &request, &descriptors, limits.time, watch)?;
-    let (event, _) = match talk {
-        Ok(said) => said,
-        Err(undone) => return Ok(Err(undone)),
-    };
-    Ok(match event {
-        Event::Done { bytes } => seal(outputs, &bytes, content).map(Made::Files).ok_or_else(nonsense),
-        Event::Memories(count) => Ok(Made::Memories(count)),
-        Event::Symbols(frames) => Ok(Made::Symbols(frames)),
-        Event::Running { .. }
-        | Event::Finished { .. }
-        | Event::Suspended { .. }
-        | Event::Compiled { .. }
-        | Event::Refused { .. }
-        | Event::Failed { .. } => Err(nonsense()),
-    })
+    let work = Work::begin(container, &request, &descriptors, limits.time, watch)?;
+    Ok(Begun { work, content, outputs })
+}
+
+impl Begun {
+    /// Waits until the job is done.
+    pub(crate) fn end(
+        self,
+        container: &mut Container,
+        watch: &mut Watch<'_>,
+    ) -> Result<Result<Made, Undone>, ContainerError> {
+        let Self { work, content, outputs } = self;
+        let (event, _) = match work.end(container, watch)? {
+            Ok(said) => said,
+            Err(undone) => return Ok(Err(undone)),
+        };
+        Ok(match event {
+            Event::Done { bytes } => seal(outputs, &bytes, content).map(Made::Files).ok_or_else(nonsense),
+            Event::Memories(count) => Ok(Made::Memories(count)),
+            Event::Symbols(frames) => Ok(Made::Symbols(frames)),
+            Event::Running { .. }
+            | Event::Finished { .. }
+            | Event::Suspended { .. }
+            | Event::Compiled { .. }
+            | Event::Refused { .. }
+            | Event::Failed { .. } => Err(nonsense()),
+        })
+    }
 }
 
 /// A hostile module may have taken over who says it: nonsense is a crash, not an error of ours.
@@ -128,44 +160,71 @@ pub(crate) fn converse(
     time: Duration,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Said, Undone>, ContainerError> {
-    let deadline = Instant::now() + time;
-    let process = container.start_process(Role::Compiler, watch)?;
-    let bytes = request.encode().expect("the message is short");
-    match process.socket().send(&bytes, descriptors) {
-        // A process that has closed its socket has ended, and how is known below.
-        Ok(()) | Err(ChannelError::Closed) => {}
-        Err(source) => return Err(ContainerError::Channel { source }),
+    Work::begin(container, request, descriptors, time, watch)?.end(container, watch)
+}
+
+/// A process that was made for one piece of work, and does it.
+struct Work {
+    process: Process,
+    deadline: Instant,
+}
+
+impl Work {
+    fn begin(
+        container: &mut Container,
+        request: &Request,
+        descriptors: &[BorrowedFd<'_>],
+        time: Duration,
+        watch: &mut Watch<'_>,
+    ) -> Result<Self, ContainerError> {
+        let deadline = Instant::now() + time;
+        let process = container.start_process(Role::Compiler, watch)?;
+        let bytes = request.encode().expect("the message is short");
+        match process.socket().send(&bytes, descriptors) {
+            // A process that has closed its socket has ended, and how is known in the end.
+            Ok(()) | Err(ChannelError::Closed) => Ok(Self { process, deadline }),
+            Err(source) => Err(ContainerError::Channel { source }),
+        }
     }
-    let mut silent = false;
-    loop {
-        let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
-        if !silent {
-            descriptors.push((process.socket().as_fd(), PollFlags::IN));
-        }
-        let woken =
-            watch.wait(&descriptors, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
-        let gave_up = match woken {
-            Woken::Ready => None,
-            Woken::Deadline => Some(Undone::TimeLimit),
-            Woken::Cancelled => Some(Undone::Cancelled),
-        };
-        if let Some(gave_up) = gave_up {
-            container.kill(&process)?;
-            return Ok(Err(gave_up));
-        }
-        // Before its last message is taken: whoever has ended says nothing more.
-        container.pump()?;
-        match answer(container, &process)? {
-            Answer::Last(result) => return Ok(result),
-            // It has ended, and how will be known; or it is made to.
-            Answer::Silence if !silent => {
-                container.kill(&process)?;
-                silent = true;
+
+    /// Waits for its one answer.
+    fn end(
+        self,
+        container: &mut Container,
+        watch: &mut Watch<'_>,
+    ) -> Result<Result<Said, Undone>, ContainerError> {
+        let Self { process, deadline } = self;
+        let mut silent = false;
+        loop {
+            let mut descriptors = vec![(container.descriptor()?, PollFlags::IN)];
+            if !silent {
+                descriptors.push((process.socket().as_fd(), PollFlags::IN));
             }
-            Answer::Silence | Answer::None => {}
-        }
-        if let Some((end, usage)) = process.ending() {
-            return Ok(Err(Undone::Crashed(Crash::new(end, usage))));
+            let woken =
+                watch.wait(&descriptors, Some(deadline)).map_err(|source| ContainerError::Wait { source })?;
+            let gave_up = match woken {
+                Woken::Ready => None,
+                Woken::Deadline => Some(Undone::TimeLimit),
+                Woken::Cancelled => Some(Undone::Cancelled),
+            };
+            if let Some(gave_up) = gave_up {
+                container.kill(&process)?;
+                return Ok(Err(gave_up));
+            }
+            // Before its last message is taken: whoever has ended says nothing more.
+            container.pump()?;
+            match answer(container, &process)? {
+                Answer::Last(result) => return Ok(result),
+                // It has ended, and how will be known; or it is made to.
+                Answer::Silence if !silent => {
+                    container.kill(&process)?;
+                    silent = true;
+                }
+                Answer::Silence | Answer::None => {}
+            }
+            if let Some((end, usage)) = process.ending() {
+                return Ok(Err(Undone::Crashed(Crash::new(end, usage))));
+            }
         }
     }
 }

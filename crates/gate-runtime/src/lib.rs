@@ -1,8 +1,8 @@
 //! Starts containers and supervises the programs in them.
 //!
 //! This is the trusted side. A [`Container`] is a process of the `gate-runtime` program and all that it forks.
-//! [`compile()`] has a module compiled in one, [`run()`] has a program run and its packets served; an [`Instance`] is one of
-//! many programs that run at once. What comes back is a value, whatever the program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
+//! [`compile()`] has a module compiled in one. An [`Instance`] is a program that was launched, one of many at once; [`run()`] waits
+//! until one has ended, and serves its packets. What comes back is a value, whatever the program did: [`Verdict`]. Errors are for what the program cannot be blamed for.
 //!
 //! ```text
 //!                 Container::start      wait_ready
@@ -19,15 +19,17 @@ mod container;
 mod instance;
 mod job;
 mod packets;
+mod resume;
 mod run;
 mod suspended;
 mod watch;
 
 pub use compile::{Compiled, compile};
 pub use container::{Container, ContainerError, ContainerOptions, Process, Readiness};
-pub use instance::{Continued, Instance};
+pub use instance::Instance;
 pub use job::{JobLimits, Sealed, Undone};
 pub use packets::Services;
+pub use resume::NotResumed;
 pub use run::{Crash, Given, Limit, Report, Verdict, run};
 pub use suspended::{
     Debug, Restoration, Restored, Suspended, compile_debug, inspect, locate, restore, standalone, symbolize,

@@ -10,14 +10,14 @@ use gate_packet::Violation;
 use gate_sandbox::allocator::OUT_OF_MEMORY;
 use gate_service::{Failure, Fault};
 use gate_wire::container::{End, Usage};
-use gate_wire::worker::{Launch, Outcome, Personality, RefusalKind, Statistics};
+use gate_wire::worker::{Outcome, Personality, RefusalKind, Statistics};
 use rustix::event::PollFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 
 use crate::container::{Container, ContainerError};
-use crate::instance::{Continued, END_TIMEOUT, Instance};
+use crate::instance::{END_TIMEOUT, Instance};
 use crate::packets::Services;
 use crate::suspended::Suspended;
 use crate::watch::{Watch, watched};
@@ -144,14 +144,14 @@ pub struct Report {
     pub load_time: Option<Duration>,
 }
 
-/// What a program is given, besides what [`Launch`] says.
+/// What a program is given, besides what [`Launch`](crate::Launch) says.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
     /// Its artifact, at the start of this file.
     pub artifact: BorrowedFd<'a>,
     /// Standard input, output and error.
     pub streams: [BorrowedFd<'a>; 3],
-    /// Its files, if [`Launch::has_image`].
+    /// Its files, if [`Launch::has_image`](crate::Launch::has_image).
     pub image: Option<BorrowedFd<'a>>,
     /// The most time that it may take from its launch on.
     pub wall_time: Option<Duration>,
@@ -161,24 +161,20 @@ pub struct Given<'a> {
     pub services: &'a Services,
 }
 
-/// Runs a program, new or `continued`, to its end or until it stops, and serves its packets. Of `watch`, nothing ticks here.
+/// Waits until a program that was launched with `given` has come to its end or stops, and serves its packets. Of `watch`, nothing
+/// ticks here.
 ///
 /// To be called in a Tokio runtime that drives sockets and time, the same one from one process of the program to the next.
 ///
 /// # Errors
 /// [`ContainerError`] when the container is lost.
-///
-/// # Panics
-/// When `launch` is larger than a message can be: see [`Launch`].
 pub async fn run(
     container: &mut Container,
-    launch: Launch,
+    mut instance: Instance,
     given: &Given<'_>,
-    continued: Option<Continued>,
     watch: &mut Watch<'_>,
 ) -> Result<Report, ContainerError> {
-    let mut instance = Instance::launch(container, launch, given, continued, watch)?;
-    let launched = Instant::now();
+    let launched = instance.launched();
     let mut report = watch_over(container, &mut instance, launched, given, watch).await?;
     match report.verdict {
         Verdict::Suspended { .. } => report.usage = usage(container, &instance, watch)?,

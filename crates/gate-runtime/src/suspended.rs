@@ -1,7 +1,7 @@
 //! Programs that have stopped: what there is of one, and what can be done with it.
 //!
 //! ```text
-//!   running ──Instance::suspend──▶ Suspended ──continuation──▶ Instance::launch: running again
+//!   running ──Instance::suspend──▶ Suspended ──resume──▶ Instance: running again
 //!                                    │   ▲
 //!                           snapshot │   │ restore
 //!                                    ▼   │
@@ -78,38 +78,6 @@ impl Suspended {
     /// Its linear memories. They are sparse: what the program never touched takes no room.
     pub fn memories(&self) -> impl ExactSizeIterator<Item = BorrowedFd<'_>> {
         self.memories.iter().map(AsFd::as_fd)
-    }
-
-    /// Makes the code that continues it, for an artifact that was compiled from `module` like that.
-    ///
-    /// # Errors
-    /// [`ContainerError`] when the container is lost.
-    pub fn continuation(
-        &self,
-        container: &mut Container,
-        module: BorrowedFd<'_>,
-        (tier, stops): (Tier, Stops),
-        limits: &JobLimits,
-        watch: &mut Watch<'_>,
-    ) -> Result<Result<Sealed, Undone>, ContainerError> {
-        let inputs = [module, self.state.file.as_fd()];
-        one_file(container, Job::Continue { tier, stops }, &inputs, limits, watch)
-    }
-
-    /// Likewise, for an artifact that [`compile_debug`] made with these breakpoints.
-    ///
-    /// # Errors
-    /// [`ContainerError`] when the container is lost.
-    pub fn continuation_debug(
-        &self,
-        container: &mut Container,
-        module: BorrowedFd<'_>,
-        debug: &Debug,
-        limits: &JobLimits,
-        watch: &mut Watch<'_>,
-    ) -> Result<Result<Sealed, Undone>, ContainerError> {
-        let inputs = [module, self.state.file.as_fd()];
-        one_file(container, debug.job(true), &inputs, limits, watch)
     }
 
     /// What is on the way between it and its services, and what they keep for it, for [`Suspended::snapshot`]. It can be continued
@@ -212,7 +180,7 @@ pub async fn restore(
 
 /// The most that a file can have which a job makes: it has what the job has read, some of it in another form, and what it has
 /// made in its own memory.
-fn output_bytes(inputs: &[BorrowedFd<'_>], limits: &JobLimits) -> u64 {
+pub(crate) fn output_bytes(inputs: &[BorrowedFd<'_>], limits: &JobLimits) -> u64 {
     // Memories are sparse: what counts is what they take. What cannot be looked at is no file, and has nothing.
     let used = inputs.iter().filter_map(|input| rustix::fs::fstat(input).ok());
     let used = used.map(|stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES));
@@ -289,9 +257,9 @@ pub struct Debug {
 }
 
 impl Debug {
-    fn job(&self, continues: bool) -> Job {
+    fn job(&self) -> Job {
         let Self { tier, stops, breakpoints } = self.clone();
-        Job::Debug { tier, stops, breakpoints, continues }
+        Job::Debug { tier, stops, breakpoints, continues: false }
     }
 }
 
@@ -306,7 +274,7 @@ pub fn compile_debug(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Sealed, Undone>, ContainerError> {
-    one_file(container, debug.job(false), &[module], limits, watch)
+    one_file(container, debug.job(), &[module], limits, watch)
 }
 
 /// Finds out which instructions of the module in `module` somebody means by `place`: an offset (`0x1f`), a function, or a line

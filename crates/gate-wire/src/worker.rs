@@ -92,8 +92,6 @@ pub struct Launch {
 /// A program that continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// How many bytes at the start of its file are the continuation, if it was in the middle of something.
-    pub continuation_bytes: Option<u64>,
     /// How many linear memories it has.
     pub memories: u32,
     /// Whether it has a packet stream already.
@@ -104,8 +102,14 @@ pub struct Resume {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Run a program. Comes with the artifact, standard input, output and error, and the file system image if there
-    /// is one; if it continues, with its state, the continuation, the packet stream, and the linear memories.
+    /// is one; if it continues, with its state, the packet stream, and the linear memories.
     Launch(Box<Launch>),
+    /// Continue the program that was launched with [`Launch::resume`]. It is loaded meanwhile. Comes with the code that
+    /// continues it, if it was in the middle of something.
+    Continue {
+        /// How many bytes at the start of the file are that code.
+        continuation_bytes: Option<u64>,
+    },
     /// Compile a module. Comes with a sealed memfd that holds the module, binary or text.
     Compile {
         /// For which engine.
@@ -273,6 +277,7 @@ impl Request {
     pub fn descriptors(&self) -> usize {
         match self {
             Self::Launch(launch) => launch.descriptors(),
+            Self::Continue { continuation_bytes } => usize::from(continuation_bytes.is_some()),
             Self::Compile { .. } => 1,
             Self::Job { job, .. } => job.inputs() + job.outputs(),
         }
@@ -302,6 +307,11 @@ impl Request {
                 job.encode(&mut e);
                 e.finish()
             }
+            Self::Continue { continuation_bytes } => {
+                let mut e = Encoder::new(4, header(self.descriptors()));
+                e.option(continuation_bytes.as_ref(), |e, n| e.u64(*n));
+                e.finish()
+            }
         };
         (bytes.len() <= MAX_MESSAGE_BYTES).then_some(bytes)
     }
@@ -321,6 +331,7 @@ impl Request {
                 memory_bytes: d.u64()?,
             },
             3 => Self::Job { threads: d.u32()?, memory_bytes: d.u64()?, job: Job::decode(&mut d)? },
+            4 => Self::Continue { continuation_bytes: d.option(Decoder::u64)? },
             kind => return Err(DecodeError::Kind { kind }),
         };
         if request.descriptors() != descriptors {
@@ -384,7 +395,6 @@ impl Launch {
         e.u8(self.stops.number());
         e.option(self.countdown.as_ref(), |e, n| e.u64(*n));
         e.option(self.resume.as_ref(), |e, resume| {
-            e.option(resume.continuation_bytes.as_ref(), |e, n| e.u64(*n));
             e.u32(resume.memories);
             e.bool(resume.has_packets);
         });
@@ -417,10 +427,7 @@ impl Launch {
         let has_image = d.bool()?;
         let stops = stops(d)?;
         let countdown = d.option(Decoder::u64)?;
-        let resume = d.option(|d| {
-            let continuation_bytes = d.option(Decoder::u64)?;
-            Ok(Resume { continuation_bytes, memories: d.u32()?, has_packets: d.bool()? })
-        })?;
+        let resume = d.option(|d| Ok(Resume { memories: d.u32()?, has_packets: d.bool()? }))?;
         Ok(Self {
             tier,
             artifact_bytes,
@@ -440,9 +447,7 @@ impl Launch {
 impl Resume {
     fn descriptors(self) -> usize {
         // Its state comes always.
-        1 + usize::from(self.continuation_bytes.is_some())
-            + usize::from(self.has_packets)
-            + usize::try_from(self.memories).unwrap_or(usize::MAX >> 1)
+        1 + usize::from(self.has_packets) + usize::try_from(self.memories).unwrap_or(usize::MAX >> 1)
     }
 }
 

@@ -110,7 +110,9 @@ fn work(socket: &Channel, artifact: OwnedFd, processes: u64) -> anyhow::Result<(
             gate_engine::use_threads(threads.clamp(1, MAX_THREADS) as usize);
             return Ok((jobs::run(job, received.descriptors)?, None));
         }
-        Request::Launch(_) => anyhow::bail!("a compiler process was asked to run a program"),
+        Request::Launch(_) | Request::Continue { .. } => {
+            anyhow::bail!("a compiler process was asked to run a program")
+        }
     };
     limits(memory_bytes, processes).apply().context("cannot set resource limits")?;
     let module = received.descriptors.pop().context("no module")?;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use gate_abi::import::Personality;
 use gate_engine::{
-    Adopted, Argument, Finished, LoadError, MemoryLimits, Outcome, Program, Region, RunOptions, Settings,
-    Start, StartError,
+    Argument, Finished, LoadError, MemoryLimits, Outcome, Program, Region, RunOptions, Settings, Start,
+    StartError,
 };
 use gate_fs::Backing;
 use gate_instrument::accept::{Entry, EntryFunction};
@@ -97,7 +97,6 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     else {
         anyhow::bail!("a program process was asked to compile");
     };
-    drop(buffer);
     let mut descriptors = received.descriptors.into_iter();
     let mut next = || descriptors.next().context("a descriptor is missing");
     let received_artifact = next()?;
@@ -115,31 +114,33 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let mut adopted = None;
     if let Some(resume) = launch.resume {
         before = Some(Given::read(away(next()?)?)?);
-        let continuation = match resume.continuation_bytes {
-            Some(bytes) => Some((File::from(away(next()?)?), bytes)),
-            None => None,
-        };
         if resume.has_packets {
             let packets = away(next()?)?;
             drop(place_keeper.take());
             descriptors::place(packets, descriptors::PACKETS)?;
         }
-        let memories = descriptors.map(away).collect::<Result<_, _>>()?;
-        adopted = Some(Adopted { memories, continuation });
+        adopted = Some(descriptors.map(away).collect::<Result<_, _>>()?);
     }
 
     limits(&launch).apply().context("cannot set resource limits")?;
-    let program = match load(File::from(artifact), &launch, adopted) {
+    let mut program = match load(File::from(artifact), &launch, adopted) {
         Ok(program) => program,
-        Err(LoadError::Artifact(_) | LoadError::Engine { .. } | LoadError::Stops) => {
-            let message = "the compiled module was made by another build".to_owned();
-            return Ok(Last::of(Event::Refused { kind: RefusalKind::Artifact, message }));
-        }
-        Err(error @ LoadError::Memories { .. }) => {
-            return Ok(Last::refused(RefusalKind::Damaged, &error.into()));
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return not_loaded(error),
     };
+    let mut waited = Duration::ZERO;
+    if launch.resume.is_some() {
+        // The code that continues it was being made meanwhile. The program's clocks go from the next step on: not before.
+        let begun = Instant::now();
+        let received = socket.recv(&mut buffer)?;
+        waited = begun.elapsed();
+        let continuation = continuation(&buffer[..received.len], received.descriptors)?;
+        if let Some((file, bytes)) = continuation
+            && let Err(error) = program.continue_with(file, bytes)
+        {
+            return not_loaded(error);
+        }
+    }
+    drop(buffer);
     let personality = program.facts().personality;
     let fresh;
     let mut continues_as_a_whole = false;
@@ -175,7 +176,7 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     if let Some(nanos) = launch.limits.cpu_nanos {
         cpu::limit(Duration::from_nanos(nanos.max(1))).context("cannot limit processor time")?;
     }
-    let load_micros = convert::micros(started.elapsed());
+    let load_micros = convert::micros(started.elapsed().saturating_sub(waited));
     let personality = convert::personality(personality);
     let running = Event::Running { personality, load_micros, has_packets: packets.is_some() };
     // Its own end too: whoever gets it back one day recognizes it.
@@ -302,7 +303,27 @@ fn limits(launch: &Launch) -> Limits {
     }
 }
 
-fn load(artifact: File, launch: &Launch, adopted: Option<Adopted>) -> Result<Program, LoadError> {
+/// What is said of a program that could not be loaded.
+fn not_loaded(error: LoadError) -> anyhow::Result<Last> {
+    match error {
+        LoadError::Artifact(_) | LoadError::Engine { .. } | LoadError::Stops => {
+            let message = "the compiled module was made by another build".to_owned();
+            Ok(Last::of(Event::Refused { kind: RefusalKind::Artifact, message }))
+        }
+        error @ LoadError::Memories { .. } => Ok(Last::refused(RefusalKind::Damaged, &error.into())),
+        error => Err(error.into()),
+    }
+}
+
+/// The code that continues a program, and its length: what came with the second order.
+fn continuation(bytes: &[u8], descriptors: Vec<OwnedFd>) -> anyhow::Result<Option<(File, u64)>> {
+    let Request::Continue { continuation_bytes } = Request::decode(bytes, descriptors.len())? else {
+        anyhow::bail!("a program process was asked for something else than to continue");
+    };
+    Ok(descriptors.into_iter().next().map(File::from).zip(continuation_bytes))
+}
+
+fn load(artifact: File, launch: &Launch, adopted: Option<Vec<OwnedFd>>) -> Result<Program, LoadError> {
     let settings = Settings {
         tier: convert::tier(launch.tier),
         stack_bytes: usize::try_from(launch.limits.stack_bytes).unwrap_or(usize::MAX),

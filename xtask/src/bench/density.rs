@@ -60,14 +60,14 @@ impl Crowd {
         let null = programs::null()?;
         let (stdin, input) = std::io::pipe()?;
         // One that does not count: it takes the process that every container keeps for its first program.
-        let mut first = program.launch(&mut container, stdin.as_fd(), null.as_fd(), None)?;
+        let mut first = program.launch(&mut container, stdin.as_fd(), null.as_fd())?;
         start(&mut container, &mut first)?;
 
         let available_before = available_kibibytes()?;
         let (mut instances, mut starts) = (Vec::new(), Vec::new());
         for _ in 0..PROGRAMS {
             let begin = Instant::now();
-            let mut instance = program.launch(&mut container, stdin.as_fd(), null.as_fd(), None)?;
+            let mut instance = program.launch(&mut container, stdin.as_fd(), null.as_fd())?;
             start(&mut container, &mut instance)?;
             starts.push(begin.elapsed());
             instances.push(instance);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use gate_runtime::{
-    Compiled, Container, ContainerOptions, Continued, Entry, Given, Instance, JobLimits, Launch, Limits,
-    Report, Sealed, Services, Stops, Tier, Undone, Watch,
+    Compiled, Container, ContainerOptions, Entry, Given, Instance, JobLimits, Launch, Limits, NotResumed,
+    Report, Sealed, Services, Stops, Suspended, Tier, Undone, Watch,
 };
 use gate_sandbox::memfd::{self, Seals};
 use gate_testkit::binaries;
@@ -114,15 +114,14 @@ impl Program {
         Self { artifact, launch }
     }
 
-    /// Has it run, or continue. Does not wait for that.
+    /// Has it run. Does not wait for that.
     pub(super) fn launch(
         &self,
         container: &mut Container,
         stdin: BorrowedFd<'_>,
         stdout: BorrowedFd<'_>,
-        continued: Option<Continued>,
     ) -> Result<Instance> {
-        self.launch_with(container, stdin, stdout, &Services::none(), continued)
+        self.launch_with(container, stdin, stdout, &Services::none())
     }
 
     /// Likewise, with services.
@@ -132,17 +131,36 @@ impl Program {
         stdin: BorrowedFd<'_>,
         stdout: BorrowedFd<'_>,
         services: &Services,
-        continued: Option<Continued>,
     ) -> Result<Instance> {
-        let given = Given {
+        let given = self.given([stdin, stdout, stdout], services);
+        Ok(Instance::launch(container, self.launch.clone(), &given, &mut watch())?)
+    }
+
+    /// Has it continue. Does not wait for that, but for the code that continues it.
+    pub(super) fn resume(
+        &self,
+        container: &mut Container,
+        stdin: BorrowedFd<'_>,
+        stdout: BorrowedFd<'_>,
+        (suspended, module): (Suspended, BorrowedFd<'_>),
+        limits: &JobLimits,
+    ) -> Result<Instance> {
+        let services = Services::none();
+        let given = self.given([stdin, stdout, stdout], &services);
+        let (launch, module) = (self.launch.clone(), (module, &[][..]));
+        let resumed = suspended.resume(container, launch, &given, module, limits, &mut watch())?;
+        done(resumed.map_err(|NotResumed { undone, .. }| undone))
+    }
+
+    fn given<'a>(&'a self, streams: [BorrowedFd<'a>; 3], services: &'a Services) -> Given<'a> {
+        Given {
             artifact: self.artifact.file.as_fd(),
-            streams: [stdin, stdout, stdout],
+            streams,
             image: None,
             wall_time: None,
             suspend_after: None,
             services,
-        };
-        Ok(Instance::launch(container, self.launch.clone(), &given, continued, &mut watch())?)
+        }
     }
 }
 

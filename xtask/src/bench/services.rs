@@ -209,7 +209,7 @@ async fn crowd(module: &Path) -> Result<Vec<Figure>> {
         let (stdin, stdout) = (null.as_fd(), null.as_fd());
         let instance = {
             let container = &mut *container.borrow_mut();
-            let mut instance = program.launch_with(container, stdin, stdout, &services, None)?;
+            let mut instance = program.launch_with(container, stdin, stdout, &services)?;
             programs::start(container, &mut instance)?;
             instance
         };

@@ -138,7 +138,7 @@ impl Stage {
     /// What a run of a program takes, which must end well.
     fn processor_time(&mut self, program: &Program) -> Result<Duration> {
         let null = self.null.as_fd();
-        let mut instance = program.launch(&mut self.container, null, null, None)?;
+        let mut instance = program.launch(&mut self.container, null, null)?;
         let report = programs::finish(&mut self.container, &mut instance)?;
         match report.verdict {
             Verdict::Ended { outcome: Outcome::Returned(_) | Outcome::Exited(0), .. } => {}

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use gate_runtime::{
-    Container, Continued, Format, Instance, Restoration, Services, Stops, Suspended, Tier, Verdict,
+    Container, Format, Instance, JobLimits, Restoration, Services, Stops, Suspended, Tier, Verdict,
 };
 use gate_testkit::guests::kernel;
 use rustix::event::Timespec;
@@ -53,7 +53,6 @@ pub(super) fn run() -> Result<Vec<Figure>> {
 struct Times {
     suspend: Vec<Duration>,
     prepare: Vec<Duration>,
-    load: Vec<Duration>,
     first: Vec<Duration>,
     resume: Vec<Duration>,
 }
@@ -70,19 +69,15 @@ fn lives(size: &Size) -> Result<Vec<Figure>> {
         // Programs are not continued as soon as they have stopped. What a container keeps ready is.
         rustix::event::poll(&mut [], Some(&Timespec::try_from(REST)?))?;
         let begun = Instant::now();
-        let continued = subject.prepare(suspended)?;
+        instance = subject.resume(suspended)?;
         let prepared = Instant::now();
-        instance = subject.launch(Some(continued))?;
-        programs::start(&mut subject.container, &mut instance)?;
-        let loaded = Instant::now();
         subject.hear()?;
         times.suspend.push(stopped - asked);
         times.prepare.push(prepared - begun);
-        times.load.push(loaded - prepared);
-        times.first.push(loaded.elapsed());
+        times.first.push(prepared.elapsed());
         times.resume.push(begun.elapsed());
     }
-    let Times { suspend, prepare, load, first, resume } = times;
+    let Times { suspend, prepare, first, resume } = times;
     let memory = size.stopped;
     let late = slowest_of_100(&suspend);
     Ok(vec![
@@ -97,9 +92,8 @@ fn lives(size: &Size) -> Result<Vec<Figure>> {
             resume,
             Some(Target::AtMost(3.0)),
         ),
-        Figure::times("of that, code that continues made", prepare, None),
-        Figure::times("of that, process loaded", load, None),
-        Figure::times("of that, state restored and first output read", first, None),
+        Figure::times("of that, code that continues made while the process loads", prepare, None),
+        Figure::times("of that, continued and first output read", first, None),
     ])
 }
 
@@ -109,7 +103,7 @@ fn snapshots(size: &Size) -> Result<Vec<Figure>> {
     let mut suspended = subject.suspend(&mut instance)?;
     awake(&suspended)?;
     let (mut write, mut read) = (Vec::new(), Vec::new());
-    let limits = programs::limits(programs::threads()?);
+    let limits = subject.limits;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for _ in 0..size.snapshots {
         let begun = Instant::now();
@@ -139,9 +133,7 @@ fn snapshots(size: &Size) -> Result<Vec<Figure>> {
         };
     }
     // It is still the same.
-    let continued = subject.prepare(suspended)?;
-    let mut instance = subject.launch(Some(continued))?;
-    programs::start(&mut subject.container, &mut instance)?;
+    let _instance = subject.resume(suspended)?;
     subject.hear()?;
     let memory = size.written;
     Ok(vec![
@@ -160,6 +152,7 @@ fn awake(suspended: &Suspended) -> Result<()> {
 struct Subject {
     container: Container,
     module: OwnedFd,
+    limits: JobLimits,
     program: Program,
     null: File,
     output: PipeReader,
@@ -175,16 +168,14 @@ impl Subject {
         let arguments = ["busy", &mebibytes.to_string()];
         let program = Program::new(compiled.artifact, HOW, &arguments);
         let (output, theirs) = std::io::pipe()?;
-        Ok(Self { container, module, program, null: programs::null()?, output, theirs })
-    }
-
-    fn launch(&mut self, continued: Option<Continued>) -> Result<Instance> {
-        self.program.launch(&mut self.container, self.null.as_fd(), self.theirs.as_fd(), continued)
+        let limits = programs::limits(programs::threads()?);
+        Ok(Self { container, module, limits, program, null: programs::null()?, output, theirs })
     }
 
     /// Starts it, and waits until it has filled its memory.
     fn begin(&mut self) -> Result<Instance> {
-        let mut instance = self.launch(None)?;
+        let (stdin, stdout) = (self.null.as_fd(), self.theirs.as_fd());
+        let mut instance = self.program.launch(&mut self.container, stdin, stdout)?;
         programs::start(&mut self.container, &mut instance)?;
         self.hear()?;
         Ok(instance)
@@ -198,15 +189,10 @@ impl Subject {
         }
     }
 
-    fn prepare(&mut self, suspended: Suspended) -> Result<Continued> {
-        let made = suspended.continuation(
-            &mut self.container,
-            self.module.as_fd(),
-            HOW,
-            &programs::limits(programs::threads()?),
-            &mut programs::watch(),
-        )?;
-        Ok(Continued { suspended, continuation: Some(programs::done(made)?) })
+    fn resume(&mut self, suspended: Suspended) -> Result<Instance> {
+        let (stdin, stdout) = (self.null.as_fd(), self.theirs.as_fd());
+        let suspended = (suspended, self.module.as_fd());
+        self.program.resume(&mut self.container, stdin, stdout, suspended, &self.limits)
     }
 
     /// Waits for a byte of the program.

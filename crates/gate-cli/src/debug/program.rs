@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use gate_runtime::{
-    Continued, Debug, Format, Frame, Given, Launch, Outcome, RefusalKind, Report, Sealed, Stops, Suspended,
+    Debug, Format, Frame, Given, Launch, NotResumed, Outcome, RefusalKind, Report, Sealed, Stops, Suspended,
     Tier, Undone, Verdict,
 };
 
@@ -168,35 +168,11 @@ impl<'a> Debugged<'a> {
         }
         self.artifact(stops)?;
         let Some((debug, artifact)) = &self.compiled else { return Err(over()) };
-        let continued = match std::mem::replace(&mut self.progress, Progress::Over) {
-            Progress::New => None,
-            Progress::Over => return Err(over()),
-            Progress::Stopped(suspended, _) => {
-                let limits = compile_limits(self.workshop.options);
-                let module = &self.module;
-                let made = self.workshop.with_progress("preparing to continue", |container, watch| {
-                    suspended.continuation_debug(container, module.file.as_fd(), debug, &limits, watch)
-                })?;
-                match made {
-                    Ok(made) => {
-                        let continuation = (made.bytes > 0).then_some(made);
-                        Some(Continued { suspended: *suspended, continuation })
-                    }
-                    // It is where it was.
-                    Err(undone) => {
-                        self.progress = Progress::Stopped(suspended, None);
-                        let doing = self.workshop.doing("preparing to continue");
-                        return Err(doing.failure(undone, self.workshop.signals));
-                    }
-                }
-            }
-        };
         let launch = Launch {
             tier: debug.tier,
             stops,
             countdown,
             artifact_bytes: artifact.bytes,
-            has_image: self.launch.has_image && continued.is_none(),
             terminals: [false, self.launch.terminals[1], self.launch.terminals[2]],
             ..self.launch.clone()
         };
@@ -210,7 +186,23 @@ impl<'a> Debugged<'a> {
             suspend_after: None,
             services: &host.services,
         };
-        let mut report = self.workshop.run(launch, &given, continued)?;
+        let instance = match std::mem::replace(&mut self.progress, Progress::Over) {
+            Progress::New => self.workshop.launch(launch, &given)?,
+            Progress::Over => return Err(over()),
+            Progress::Stopped(suspended, _) => {
+                let workshop = &mut self.workshop;
+                match workshop.resume(*suspended, &self.module, launch, &given, &debug.breakpoints)? {
+                    Ok(instance) => instance,
+                    // It is where it was.
+                    Err(NotResumed { undone, suspended }) => {
+                        self.progress = Progress::Stopped(suspended, None);
+                        let doing = self.workshop.doing("preparing to continue");
+                        return Err(doing.failure(undone, self.workshop.signals));
+                    }
+                }
+            }
+        };
+        let mut report = self.workshop.run(instance, &given)?;
         self.workshop.signals.stopped();
         if let Verdict::Ended { outcome: Outcome::Trapped { frames, .. }, .. } = &mut report.verdict {
             self.workshop.symbolize(&self.module, artifact, frames)?;

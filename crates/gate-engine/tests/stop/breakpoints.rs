@@ -1,7 +1,7 @@
 //! A program stops by itself at each of its breakpoints, on every engine, and goes on.
 
 use gate_engine::{
-    Adopted, Argument, Outcome, Program, RunOptions, Start, Stops, compile_with_breakpoints,
+    Argument, Outcome, Program, RunOptions, Start, Stops, compile_with_breakpoints,
     continuation_with_breakpoints,
 };
 use gate_instrument::stop::{self, Config, Poll, SiteId};
@@ -47,8 +47,8 @@ fn breakpoints() {
                 }
             };
             let file = continuation_with_breakpoints(&source, &state, settings, &breakpoints).unwrap();
-            let continuation = Some((file_of(&file), file.len() as u64));
-            program = load(Some(Adopted { memories, continuation }));
+            program = load(Some(memories));
+            program.continue_with(file_of(&file), file.len() as u64).unwrap();
             let settled = state.clone().settle(&module).unwrap();
             let Frames::Portable(frames) = settled.frames else { panic!("{:?}", settled.frames) };
             assert_eq!(frames.len(), 2);

@@ -1,8 +1,8 @@
 //! States that strangers wrote are errors, or do what they say. Nothing panics.
 
 use gate_engine::{
-    Adopted, ContinueError, Finished, LoadError, Outcome, Program, RunOptions, Start, StartError, Stops,
-    Tier, continuation,
+    ContinueError, Finished, LoadError, Outcome, Program, RunOptions, Start, StartError, Stops, Tier,
+    continuation,
 };
 use gate_instrument::accept::ValueType;
 use gate_snapshot::{Exception, Frames, Phase, Reference, State, Value};
@@ -154,14 +154,10 @@ fn arguments_that_do_not_fit() {
 
 #[test]
 fn memories_that_do_not_fit() {
-    let (mut module, state, memories) = stopped();
-    let continued = continuation(&module.source, &state, SETTINGS).unwrap();
+    let (mut module, _, memories) = stopped();
     let artifact = module.artifact(SETTINGS);
     for count in [0, 2] {
-        let adopted = Adopted {
-            memories: (0..count).map(|_| memories[0].try_clone().unwrap()).collect(),
-            continuation: Some((file_of(&continued), continued.len() as u64)),
-        };
+        let adopted = (0..count).map(|_| memories[0].try_clone().unwrap()).collect();
         let loaded = Program::load(file_of(artifact), artifact.len() as u64, SETTINGS, LIMITS, Some(adopted));
         assert!(matches!(loaded, Err(LoadError::Memories { found: 1, given }) if given == count));
     }
@@ -209,9 +205,10 @@ fn continuations_that_were_changed() {
     let file = continuation(&module.source, &state, SETTINGS).unwrap();
     let artifact = module.artifact(SETTINGS).to_vec();
     let load = |bytes: &[u8]| {
-        let continuation = Some((file_of(bytes), bytes.len() as u64));
-        let adopted = Adopted { memories: cloned(&memories), continuation };
-        Program::load(file_of(&artifact), artifact.len() as u64, SETTINGS, LIMITS, Some(adopted))
+        let (artifact_bytes, adopted) = (artifact.len() as u64, Some(cloned(&memories)));
+        let mut program =
+            Program::load(file_of(&artifact), artifact_bytes, SETTINGS, LIMITS, adopted).unwrap();
+        program.continue_with(file_of(bytes), bytes.len() as u64).map(|()| program)
     };
     for len in [0, 10, file.len() - 1] {
         assert!(matches!(load(&file[..len]), Err(LoadError::Artifact(_))), "cut at {len}");

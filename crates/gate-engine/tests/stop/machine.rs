@@ -11,8 +11,8 @@ use std::sync::Arc;
 use gate_abi::host::Stop;
 use gate_abi::import::{Function, WasiFunction};
 use gate_engine::{
-    Adopted, Argument, Calls, CompileError, Finished, MemoryLimits, Outcome, Program, Region, RunOptions,
-    Settings, Start, StopFlag, Stops, Tier, compile, continuation,
+    Argument, Calls, CompileError, Finished, MemoryLimits, Outcome, Program, Region, RunOptions, Settings,
+    Start, StopFlag, Stops, Tier, compile, continuation,
 };
 use gate_instrument::accept::{FunctionType, ValueType};
 use gate_snapshot::{Frames, State};
@@ -194,7 +194,7 @@ impl Module {
             .or_insert_with(|| compile(source, settings).unwrap().artifact)
     }
 
-    pub(crate) fn load(&mut self, settings: Settings, adopted: Option<Adopted>) -> Program {
+    pub(crate) fn load(&mut self, settings: Settings, adopted: Option<Vec<OwnedFd>>) -> Program {
         let artifact = self.artifact(settings);
         let bytes = artifact.len() as u64;
         Program::load(file_of(artifact), bytes, settings, LIMITS, adopted).unwrap()
@@ -206,11 +206,12 @@ impl Module {
             Frames::Raw { bytes, .. } => !bytes.is_empty(),
             Frames::Portable(frames) => !frames.is_empty(),
         };
-        let continuation = has_frames.then(|| {
+        let mut program = self.load(settings, Some(memories));
+        if has_frames {
             let file = continuation(&self.source, state, settings).unwrap();
-            (file_of(&file), file.len() as u64)
-        });
-        self.load(settings, Some(Adopted { memories, continuation }))
+            program.continue_with(file_of(&file), file.len() as u64).unwrap();
+        }
+        program
     }
 }
 

@@ -54,7 +54,10 @@ fn run_with(wall_time: Duration, behaviour: impl FnOnce(Channel) + Send + 'stati
     };
     let mut watch = Watch { cancel: None, suspend: None, tick: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let running = crate::run(&mut container, launch(), &given, None, &mut watch);
+    let running = async {
+        let instance = Instance::launch(&mut container, launch(), &given, &mut watch)?;
+        crate::run(&mut container, instance, &given, &mut watch).await
+    };
     (runtime.block_on(running).unwrap(), killed)
 }
 
@@ -123,7 +126,7 @@ fn what_has_stopped_is_reported_before_its_process_has_ended() {
         services: &Services::none(),
     };
     let mut watch = Watch { cancel: None, suspend: None, tick: None };
-    let mut instance = Instance::launch(&mut container, launch(), &given, None, &mut watch).unwrap();
+    let mut instance = Instance::launch(&mut container, launch(), &given, &mut watch).unwrap();
     let report = loop {
         if let Some(report) = instance.advance(&mut container, Instant::now()).unwrap() {
             break report;

@@ -111,7 +111,7 @@ fn start(
         suspend_after: None,
         services: &Services::none(),
     };
-    Ok((Instance::launch(container, launch, &given, None, &mut { NEVER })?, input))
+    Ok((Instance::launch(container, launch, &given, &mut { NEVER })?, input))
 }
 
 /// The same where it must succeed; waits until the program runs.

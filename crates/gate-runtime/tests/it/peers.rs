@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gate_runtime::{
-    Container, Continued, Entry, Format, Given, JobLimits, Launch, Limits, Outcome, Report, Restoration,
+    Container, Entry, Format, Given, Instance, JobLimits, Launch, Limits, Outcome, Report, Restoration,
     Sealed, Services, Stops, Suspended, Tier, Verdict,
 };
 use gate_service::{Client, Registry, Scope};
@@ -62,13 +62,6 @@ impl Program {
     }
 
     async fn run(&mut self, suspended: Option<Suspended>, suspend_after: Option<Duration>) -> Report {
-        let continued = suspended.map(|suspended| {
-            let how = (Tier::Cranelift, Stops::Flag);
-            let made = suspended
-                .continuation(&mut self.container, self.module.as_fd(), how, &LIMITS, &mut { NEVER });
-            let made = made.unwrap().unwrap();
-            Continued { suspended, continuation: (made.bytes > 0).then_some(made) }
-        });
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let launch = Launch {
             tier: Tier::Cranelift,
@@ -98,7 +91,15 @@ impl Program {
             suspend_after,
             services: &self.services,
         };
-        gate_runtime::run(&mut self.container, launch, &given, continued, &mut { NEVER }).await.unwrap()
+        let container = &mut self.container;
+        let instance = match suspended {
+            None => Instance::launch(container, launch, &given, &mut { NEVER }).unwrap(),
+            Some(suspended) => {
+                let module = (self.module.as_fd(), &[][..]);
+                suspended.resume(container, launch, &given, module, &LIMITS, &mut { NEVER }).unwrap().unwrap()
+            }
+        };
+        gate_runtime::run(container, instance, &given, &mut { NEVER }).await.unwrap()
     }
 
     /// Makes another program of what there is of one, by way of a snapshot; the first one is then gone.

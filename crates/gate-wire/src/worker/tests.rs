@@ -48,12 +48,14 @@ fn requests_survive() {
     other.entry = Entry::Default;
     other.has_image = false;
     other.countdown = Some(7);
-    other.resume = Some(Resume { continuation_bytes: Some(9), memories: 2, has_packets: true });
-    assert_eq!(Request::Launch(Box::new(other.clone())).descriptors(), 4 + 1 + 1 + 1 + 2);
+    other.resume = Some(Resume { memories: 2, has_packets: true });
+    assert_eq!(Request::Launch(Box::new(other.clone())).descriptors(), 4 + 1 + 1 + 2);
     let job = |job| Request::Job { job, threads: 2, memory_bytes: 3 };
     for request in [
         Request::Launch(Box::new(launch())),
         Request::Launch(Box::new(other)),
+        Request::Continue { continuation_bytes: None },
+        Request::Continue { continuation_bytes: Some(9) },
         Request::Compile { tier: Tier::Pulley, stops: Stops::Count, threads: 2, memory_bytes: 3 },
         job(Job::Continue { tier: Tier::Winch, stops: Stops::Flag }),
         job(Job::Snapshot { format: Format::Upstream, memories: 2 }),
