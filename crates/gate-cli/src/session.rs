@@ -125,12 +125,13 @@ pub(crate) fn prepare<'a>(
     let mut container = Container::start(&container_options(options, program))
         .map_err(|error| Failure::host(&error.into()))?;
 
-    // The container is made while this process reads.
+    // The container is made while this process reads and makes the services.
     let module = read_module(options, signals)?;
     timings.module_sha256 = Some(module.hash.to_string());
     timings.read = Some(timings.started.elapsed());
     let image = directories::image(&options.dir)
         .map_err(|error| Failure::failed(exit::NO_MODULE, format!("{error:#}")))?;
+    let host = Host::new(options)?;
 
     let mut watch = Watch { cancel: Some(signals.descriptor()), suspend: None, tick: None };
     let readiness = container.wait_ready(&mut watch).map_err(|error| {
@@ -148,7 +149,6 @@ pub(crate) fn prepare<'a>(
         show_layers(&readiness);
     }
     let launch = launch(options, image.as_ref())?;
-    let host = Host::new(options)?;
     let workshop = Workshop { options, signals, container, host: Rc::new(host), readiness, timings };
     Ok(Prepared { workshop, file: module, launch, image })
 }
