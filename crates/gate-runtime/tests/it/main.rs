@@ -7,3 +7,4 @@ mod ends;
 mod inside;
 mod outside;
 mod peers;
+mod resume;
