@@ -1,4 +1,4 @@
-//! The optimizing compiler, at work while the program runs already.
+//! Compilers, at work while the program runs already: first the one that is done soon, then the one that makes better code.
 
 use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsFd;
@@ -15,11 +15,14 @@ use crate::workshop::{self, Workshop};
 /// How long a program has the processors for itself first. What ends in this time never costs more than compiling it once.
 const HEAD_START: Duration = Duration::from_millis(20);
 
+/// Who compiles, one after the other.
+const TIERS: [Tier; 2] = [Tier::Winch, Tier::Cranelift];
+
 /// A module that is being compiled in a container of its own. Dropping it gives that up.
 #[derive(Debug)]
 pub(crate) struct Better {
-    result: Receiver<Option<Sealed>>,
-    /// Closed when nobody wants the result any more.
+    results: Receiver<(Tier, Sealed)>,
+    /// Closed when nobody wants the results any more.
     _wanted: PipeWriter,
 }
 
@@ -28,46 +31,46 @@ struct Work {
     container: gate_runtime::ContainerOptions,
     module: std::os::fd::OwnedFd,
     limits: JobLimits,
-    cache: Option<(Cache, Key)>,
+    cache: Option<Cache>,
+    keys: [(Tier, Key); TIERS.len()],
     wanted: PipeReader,
 }
 
 impl Better {
     /// Begins after a while. `None` if that is impossible: then the program runs as it does.
     pub(crate) fn start(workshop: &mut Workshop<'_>, module: &Module) -> Option<Self> {
-        let key = workshop::key(&workshop.readiness, module, Tier::Cranelift, Stops::Flag);
         let (reader, wanted) = std::io::pipe().ok()?;
         let work = Work {
             container: session::container_options(workshop.options, crate::runtime::find().ok()?),
             module: module.file.try_clone().ok()?,
             limits: workshop::compile_limits(workshop.options),
-            cache: workshop.cache().map(|cache| (cache, key)),
+            cache: workshop.cache(),
+            keys: TIERS.map(|tier| (tier, workshop::key(&workshop.readiness, module, tier, Stops::Flag))),
             wanted: reader,
         };
         let mut waker = workshop.signals.waker().ok()?;
-        let (sender, result) = sync_channel(1);
+        let (sender, results) = sync_channel(TIERS.len());
         let thread = std::thread::Builder::new().name("compiler".to_owned());
         thread
             .spawn(move || {
-                let compiled = compile(&work);
-                // In this order: whoever is woken finds the result.
-                let good = compiled.is_some();
-                if sender.send(compiled).is_ok() && good {
-                    let _ = waker.write_all(&[0]);
-                }
+                compile(&work, |tier, artifact| {
+                    // In this order: whoever is woken finds the result.
+                    sender.send((tier, artifact)).is_ok() && waker.write_all(&[0]).is_ok()
+                })
             })
             .ok()?;
-        Some(Self { result, _wanted: wanted })
+        Some(Self { results, _wanted: wanted })
     }
 
-    /// The result if there is one.
-    pub(crate) fn finished(self) -> Option<Sealed> {
-        self.result.try_recv().unwrap_or_default()
+    /// The best result there is, if there is one that has not been asked for.
+    pub(crate) fn newest(&self) -> Option<(Tier, Sealed)> {
+        self.results.try_iter().last()
     }
 }
 
-/// Every failure is shown, if it matters, by whoever compiles the module in the foreground.
-fn compile(work: &Work) -> Option<Sealed> {
+/// Hands out what each makes, as long as it is wanted. Every failure is shown, if it matters, by whoever compiles the module in the
+/// foreground.
+fn compile(work: &Work, mut done: impl FnMut(Tier, Sealed) -> bool) -> Option<()> {
     let given_up =
         gate_sandbox::wait::readable(work.wanted.as_fd(), Some(Instant::now() + HEAD_START)).ok()?;
     if given_up {
@@ -76,12 +79,18 @@ fn compile(work: &Work) -> Option<Sealed> {
     let mut container = Container::start(&work.container).ok()?;
     let mut watch = Watch { cancel: Some(work.wanted.as_fd()), suspend: None, tick: None };
     container.wait_ready(&mut watch).ok()?;
-    let (tier, stops) = (Tier::Cranelift, Stops::Flag);
-    let compiled = gate_runtime::compile(&mut container, &work.module, tier, stops, &work.limits, &mut watch)
-        .ok()?
-        .ok()?;
-    if let Some((cache, key)) = &work.cache {
-        let _ = workshop::keep(cache, key, &compiled.artifact);
+    for (tier, key) in &work.keys {
+        let (module, limits) = (&work.module, &work.limits);
+        let compiled =
+            gate_runtime::compile(&mut container, module, *tier, Stops::Flag, limits, &mut watch).ok()?;
+        // One of them may not know all that the module has.
+        let Ok(compiled) = compiled else { continue };
+        if let Some(cache) = &work.cache {
+            let _ = workshop::keep(cache, key, &compiled.artifact);
+        }
+        if !done(*tier, compiled.artifact) {
+            return None;
+        }
     }
-    Some(compiled.artifact)
+    Some(())
 }

@@ -28,7 +28,7 @@ use crate::options::Engine;
 use crate::workshop::Workshop;
 
 /// A program whose module is smaller is compiled by the optimizing compiler at once: that takes no longer than anything else.
-const SMALL_MODULE_BYTES: u64 = 16 << 10;
+const SMALL_MODULE_BYTES: u64 = 8 << 10;
 
 /// How many stop points a program goes on to come to one that can be expressed in another form than ours.
 const MOST_POINTS: u32 = 1000;
@@ -158,7 +158,7 @@ impl Lives<'_> {
     fn until_the_end(&mut self, mut suspended: Option<Suspended>) -> Result<Report, Failure> {
         let mut artifact = self.first_artifact()?;
         loop {
-            let mut report = self.one(&artifact, suspended.take())?;
+            let mut report = self.one(&mut artifact, suspended.take())?;
             if let Verdict::Ended { outcome: Outcome::Trapped { frames, .. }, .. } = &mut report.verdict {
                 self.workshop.symbolize(&self.module, &artifact, frames)?;
             }
@@ -180,10 +180,10 @@ impl Lives<'_> {
             if self.workshop.options.suspend_every.is_some() {
                 suspended = Some(self.through_snapshot(stopped)?);
             } else {
-                if let Some(better) = self.better.take().and_then(Better::finished) {
-                    self.launch.tier = Tier::Cranelift;
+                if let Some((tier, better)) = self.better.as_ref().and_then(Better::newest) {
+                    self.launch.tier = tier;
                     artifact = better;
-                    self.workshop.note("continuing in the optimizing compiler's code");
+                    self.workshop.note(&format!("continuing in what the compiler {} has made", tier.name()));
                 }
                 suspended = Some(*stopped);
             }
@@ -217,25 +217,13 @@ impl Lives<'_> {
             workshop.timings.cached = Some(true);
             return Ok(artifact);
         }
-        let artifact = match workshop.cached(module, Tier::Winch, stops) {
-            Some(artifact) => {
-                workshop.timings.cached = Some(true);
-                Ok(artifact)
-            }
-            None => workshop.compile(module, Tier::Winch, stops)?,
-        };
-        match artifact {
-            Ok(artifact) => {
-                self.launch.tier = Tier::Winch;
-                self.better = Better::start(workshop, module);
-                Ok(artifact)
-            }
-            // It cannot do everything, and finds out early.
-            Err(Undone::Refused { kind: RefusalKind::Feature, .. }) => {
-                workshop.artifact(module, Tier::Cranelift, stops)
-            }
-            Err(undone) => Err(workshop.compiling().failure(undone, workshop.signals)),
-        }
+        // Nothing is compiled, so that nothing is worth keeping.
+        let artifact = workshop.compile_now(module, Tier::Interpreter, stops)?;
+        let artifact = artifact.map_err(|undone| workshop.compiling().failure(undone, workshop.signals))?;
+        workshop.timings.cached = Some(false);
+        self.launch.tier = Tier::Interpreter;
+        self.better = Better::start(workshop, module);
+        Ok(artifact.artifact)
     }
 
     fn compile_again(&mut self) -> Result<Sealed, Failure> {
@@ -244,10 +232,11 @@ impl Lives<'_> {
         made.map_err(|undone| workshop.compiling().failure(undone, workshop.signals))
     }
 
-    /// One process.
-    fn one(&mut self, artifact: &Sealed, suspended: Option<Suspended>) -> Result<Report, Failure> {
+    /// One process. Its artifact can become another one: the interpreter cannot continue a program that is at a breakpoint.
+    fn one(&mut self, artifact: &mut Sealed, suspended: Option<Suspended>) -> Result<Report, Failure> {
         let options = self.workshop.options;
         let mut launch = Launch { artifact_bytes: artifact.bytes, ..self.launch.clone() };
+        let tier = launch.tier;
         let limits = &mut launch.limits;
         let cpu = (self.used.usage.user_micros + self.used.usage.system_micros).saturating_mul(1000);
         limits.cpu_nanos = limits.cpu_nanos.map(|limit| limit.saturating_sub(cpu).max(1));
@@ -271,6 +260,13 @@ impl Lives<'_> {
             None => self.workshop.launch(launch, &given)?,
             Some(suspended) => match self.workshop.resume(suspended, &self.module, launch, &given, &[])? {
                 Ok(instance) => instance,
+                Err(NotResumed { undone: Undone::Refused { kind: RefusalKind::Feature, .. }, suspended })
+                    if tier == Tier::Interpreter && options.engine == Engine::Auto =>
+                {
+                    self.launch.tier = Tier::Cranelift;
+                    *artifact = self.workshop.artifact(&self.module, Tier::Cranelift, self.launch.stops)?;
+                    return self.one(artifact, Some(*suspended));
+                }
                 Err(NotResumed { undone, suspended }) => {
                     host.wait(async { drop(suspended) });
                     let doing = self.workshop.doing("preparing to continue");
@@ -321,7 +317,7 @@ impl Lives<'_> {
                     return Err(doing.failure(undone, self.workshop.signals));
                 }
             }
-            let artifact = match counted.take() {
+            let mut artifact = match counted.take() {
                 Some(artifact) => artifact,
                 None => {
                     (self.launch.stops, self.launch.countdown) = (Stops::Count, Some(1));
@@ -333,7 +329,7 @@ impl Lives<'_> {
                 Ok(stopped) => stopped,
                 Err(report) => return Ok((*report, None)),
             };
-            report = self.one(&artifact, Some(*stopped))?;
+            report = self.one(&mut artifact, Some(*stopped))?;
             counted = Some(artifact);
         }
     }

@@ -241,7 +241,7 @@ impl RunOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
-    /// The baseline compiler, until the optimizing compiler has finished in the background
+    /// The interpreter at once, then what the compilers have made in the background: first the baseline, then the optimizing one
     Auto,
     /// The optimizing compiler
     Cranelift,
@@ -249,6 +249,8 @@ pub(crate) enum Engine {
     Winch,
     /// Portable bytecode and its interpreter
     Pulley,
+    /// The interpreter of modules as they are: starts at once, runs some 50 times slower
+    Interpreter,
 }
 
 impl Engine {
@@ -259,6 +261,7 @@ impl Engine {
             Self::Cranelift => Tier::Cranelift.name(),
             Self::Winch => Tier::Winch.name(),
             Self::Pulley => Tier::Pulley.name(),
+            Self::Interpreter => Tier::Interpreter.name(),
         }
     }
 
@@ -268,6 +271,7 @@ impl Engine {
             Self::Auto | Self::Cranelift => Tier::Cranelift,
             Self::Winch => Tier::Winch,
             Self::Pulley => Tier::Pulley,
+            Self::Interpreter => Tier::Interpreter,
         }
     }
 }

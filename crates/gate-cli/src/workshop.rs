@@ -116,7 +116,8 @@ impl<'a> Workshop<'a> {
         Ok(Ok(artifact))
     }
 
-    fn compile_now(
+    /// Compiles the module.
+    pub(crate) fn compile_now(
         &mut self,
         module: &Module,
         tier: Tier,

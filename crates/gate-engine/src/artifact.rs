@@ -1,11 +1,12 @@
-//! The file form of a compiled module.
+//! The file form of a compiled module, or of one that is to be interpreted.
 //!
 //! Its container, which tells integers and lists apart too, is described in [`container`]; the engine's image is that of
 //! the stoppable module. The facts are: the start function's index + 1 or 0 (`u64`), the number of functions (`u32`), the
 //! index + 1 of the memory that imported functions use or 0 (`u64`); a list of exports, each a string, an index (`u32`)
 //! and a kind (`u8`): 0 table, 1 memory, 2 global, 3 tag, 4 function; then, of a function, a list of parameter types and a
-//! list of result types, a byte each. All of that is said of the original. Then follows 0 (`u8`) if the module cannot be
-//! stopped, otherwise 1 and what was added to it: the prefix of names (string), the number of tables of the original
+//! list of result types, a byte each. All of that is said of the original. Then follows 0 (`u8`) if the module is compiled and cannot be
+//! stopped. If it is to be interpreted, in which case the image is the module itself, there are 2, how it can be stopped (`u8`: 0 not at all, 1 flag,
+//! 2 count), the number of its memories (`u32`), and a list of imports, each two strings and the types of a function. Otherwise there are 1 and what was added to it: the prefix of names (string), the number of tables of the original
 //! (`u32`), and of [`Control`] the memory, its pages, the frames' offset, the number of segments' bytes, and the global of
 //! unwinding (`u32` each), then the globals of the countdown and of breakpoints and the three spill tables, each an index + 1 or 0 (`u64`).
 //!
@@ -13,13 +14,14 @@
 
 use std::fs::File;
 
-use gate_instrument::accept::{Export, Facts, FunctionType, Kind};
+use gate_instrument::accept::{self, Export, Facts, FunctionType, Kind, Outline};
 use gate_instrument::stop::{Control, Names, Offsets};
 
+use crate::Stops;
 use crate::codec::{Input, Output};
 use crate::container::{self, ArtifactError, Magic};
 
-const MAGIC: Magic = Magic(*b"GtFacts3");
+const MAGIC: Magic = Magic(*b"GtFacts4");
 
 /// What an artifact says of its module.
 #[derive(Debug)]
@@ -28,7 +30,66 @@ pub(crate) struct ArtifactFacts {
     pub(crate) functions: u32,
     pub(crate) memory: Option<u32>,
     pub(crate) exports: Vec<Export>,
-    pub(crate) added: Option<Added>,
+    pub(crate) form: Form,
+}
+
+impl ArtifactFacts {
+    /// What programs tell of their module: everything but imports, memories, tables and debug information.
+    pub(crate) fn outline(self) -> Outline {
+        Outline {
+            imports: Vec::new(),
+            exports: self.exports,
+            start: self.start,
+            functions: self.functions,
+            memories: Vec::new(),
+            tables: Vec::new(),
+            has_names: false,
+            has_debug_lines: false,
+        }
+    }
+}
+
+/// What a module is made into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Code that cannot be stopped.
+    Plain,
+    /// Code that can be stopped, by what was added.
+    Stoppable(Added),
+    /// It stays as it is.
+    Interpreted(Interpreted),
+}
+
+/// What is told of a module that is to be interpreted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interpreted {
+    pub(crate) stops: Stops,
+    /// The number of its memories.
+    pub(crate) memories: u32,
+    pub(crate) imports: Vec<Import>,
+}
+
+impl Interpreted {
+    /// Of a module with these facts, that can be stopped in this way.
+    pub(crate) fn new(facts: &Facts, stops: Stops) -> Self {
+        let import = |import: &accept::Import| match &import.kind {
+            Kind::Function(ty) => {
+                Some(Import { module: import.module.clone(), field: import.field.clone(), ty: ty.clone() })
+            }
+            // There are no others.
+            _ => None,
+        };
+        let memories = u32::try_from(facts.memories.len()).expect("a module has at most 100 memories");
+        Self { stops, memories, imports: facts.imports.iter().filter_map(import).collect() }
+    }
+}
+
+/// A function that a module imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Import {
+    pub(crate) module: String,
+    pub(crate) field: String,
+    pub(crate) ty: FunctionType,
 }
 
 /// What was added to a module so that it can be stopped.
@@ -78,7 +139,7 @@ impl Added {
 }
 
 /// Appends everything else to the engine's image.
-pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, added: Option<&Added>, offsets: &Offsets) {
+pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, form: &Form, offsets: &Offsets) {
     let mut out = Output::default();
     out.index(facts.start);
     out.u32(facts.outline.functions);
@@ -99,9 +160,25 @@ pub(crate) fn append(image: &mut Vec<u8>, facts: &Facts, added: Option<&Added>, 
             }
         }
     }
-    match added {
-        None => out.u8(0),
-        Some(added) => {
+    match form {
+        Form::Plain => out.u8(0),
+        Form::Interpreted(Interpreted { stops, memories, imports }) => {
+            out.u8(2);
+            out.u8(match stops {
+                Stops::None => 0,
+                Stops::Flag => 1,
+                Stops::Count => 2,
+            });
+            out.u32(*memories);
+            out.count(imports.len());
+            for import in imports {
+                out.bytes(import.module.as_bytes());
+                out.bytes(import.field.as_bytes());
+                out.types(&import.ty.params);
+                out.types(&import.ty.results);
+            }
+        }
+        Form::Stoppable(added) => {
             out.u8(1);
             out.bytes(added.names.prefix().as_bytes());
             for number in
@@ -126,6 +203,11 @@ pub(crate) fn read(file: &File, artifact_bytes: u64) -> Result<ArtifactFacts, Ar
     facts(&mut input).and_then(|facts| input.end(facts)).ok_or(ArtifactError::Damaged)
 }
 
+/// The length of the image, which of a program that is to be interpreted is its module.
+pub(crate) fn image_bytes(file: &File, artifact_bytes: u64) -> Result<u64, ArtifactError> {
+    container::image_bytes(file, artifact_bytes, MAGIC)
+}
+
 /// Reads from the first `artifact_bytes` bytes of `file` which instruction of the original is where in the code that
 /// runs. It is large, and needed only to tell people where something happened.
 ///
@@ -141,12 +223,13 @@ fn facts(input: &mut Input<'_>) -> Option<ArtifactFacts> {
     let functions = input.u32()?;
     let memory = input.index()?;
     let exports = (0..input.count(9)?).map(|_| export(input)).collect::<Option<_>>()?;
-    let added = match input.u8()? {
-        0 => None,
-        1 => Some(added(input)?),
+    let form = match input.u8()? {
+        0 => Form::Plain,
+        1 => Form::Stoppable(added(input)?),
+        2 => Form::Interpreted(interpreted(input)?),
         _ => return None,
     };
-    Some(ArtifactFacts { start, functions, memory, exports, added })
+    Some(ArtifactFacts { start, functions, memory, exports, form })
 }
 
 fn export(input: &mut Input<'_>) -> Option<Export> {
@@ -161,6 +244,22 @@ fn export(input: &mut Input<'_>) -> Option<Export> {
         _ => return None,
     };
     Some(Export { name, index, kind })
+}
+
+fn interpreted(input: &mut Input<'_>) -> Option<Interpreted> {
+    let stops = match input.u8()? {
+        0 => Stops::None,
+        1 => Stops::Flag,
+        2 => Stops::Count,
+        _ => return None,
+    };
+    let memories = input.u32()?;
+    let import = |input: &mut Input<'_>| {
+        let (module, field) = (input.string()?, input.string()?);
+        Some(Import { module, field, ty: FunctionType { params: input.types()?, results: input.types()? } })
+    };
+    let imports = (0..input.count(16)?).map(|_| import(input)).collect::<Option<_>>()?;
+    Some(Interpreted { stops, memories, imports })
 }
 
 fn added(input: &mut Input<'_>) -> Option<Added> {

@@ -3,7 +3,7 @@
 use gate_abi::trap::Trap;
 use wasmtime::{FrameInfo, Module, WasmBacktrace};
 
-use crate::Program;
+use crate::compiled::CompiledProgram;
 
 /// One call on the stack of a program that trapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub enum Offset {
 }
 
 /// The calls that were on the stack of `program` when `error` arose. What was added to the program does not count.
-pub(crate) fn frames(error: &wasmtime::Error, program: &Program) -> Vec<Frame> {
+pub(crate) fn frames(error: &wasmtime::Error, program: &CompiledProgram) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     backtrace.frames().iter().filter_map(|info| frame(info, program)).collect()
 }
 
-fn frame(info: &FrameInfo, program: &Program) -> Option<Frame> {
+fn frame(info: &FrameInfo, program: &CompiledProgram) -> Option<Frame> {
     let offset = info.module_offset().and_then(|offset| u32::try_from(offset).ok());
     if Module::same(info.module(), &program.module) {
         let function_index = info.func_index();

@@ -4,9 +4,9 @@ use gate_instrument::stop::control;
 use gate_snapshot::{Frames, Reference, State};
 use wasmtime::{AsContextMut, RootScope, Store};
 
+use crate::compiled::CompiledProgram;
 use crate::live::Live;
 use crate::memory::WASM_PAGE_BYTES;
-use crate::program::Program;
 use crate::references::References;
 use crate::run::Task;
 
@@ -14,7 +14,7 @@ use crate::run::Task;
 pub(crate) fn capture<T: 'static>(
     store: &mut Store<T>,
     live: &Live<'_>,
-    program: &Program,
+    program: &CompiledProgram,
     task: Task,
 ) -> wasmtime::Result<State> {
     let damaged = || wasmtime::format_err!("the control memory is damaged");

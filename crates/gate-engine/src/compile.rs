@@ -8,7 +8,7 @@ use gate_instrument::accept::{self, Facts, Limits, Refusal};
 use gate_instrument::stop::{self, Offsets, StopError};
 use wasmtime::Engine;
 
-use crate::artifact::{self, Added};
+use crate::artifact::{self, Added, Form, Interpreted};
 use crate::config::{self, ConfigError, Settings, Tier};
 
 /// A compiled module.
@@ -125,6 +125,24 @@ pub(crate) fn compile_with(
     let wasm = binary(source).map_err(|source| CompileError::Text { source })?;
     let facts = accept::accept(&wasm, &Limits::STANDARD)?;
     let validated = Instant::now();
+    if settings.tier == Tier::Interpreter {
+        if !breakpoints.is_empty() {
+            let source = wasmtime::format_err!("it does not know breakpoints");
+            return Err(CompileError::Engine { engine: settings.tier.name(), source });
+        }
+        let module_bytes = wasm.len();
+        let form = Form::Interpreted(Interpreted::new(&facts, settings.stops));
+        let mut artifact = wasm.into_owned();
+        artifact::append(&mut artifact, &facts, &form, &Offsets::default());
+        return Ok(Compiled {
+            artifact,
+            facts,
+            module_bytes,
+            validate_time: validated - started,
+            transform_time: Duration::ZERO,
+            compile_time: validated.elapsed(),
+        });
+    }
     let stoppable =
         settings.poll().map(|poll| Stoppable::make(&wasm, &facts, poll, breakpoints)).transpose()?;
     let transformed = Instant::now();
@@ -132,12 +150,11 @@ pub(crate) fn compile_with(
     let mut artifact = threads
         .compile(&engine, stoppable.as_ref().map_or(&wasm, |stoppable| &stoppable.wasm))
         .map_err(|source| CompileError::Engine { engine: settings.tier.name(), source })?;
-    match stoppable {
-        Some(Stoppable { added, offsets, .. }) => {
-            artifact::append(&mut artifact, &facts, Some(&added), &offsets);
-        }
-        None => artifact::append(&mut artifact, &facts, None, &Offsets::default()),
-    }
+    let (form, offsets) = match stoppable {
+        Some(Stoppable { added, offsets, .. }) => (Form::Stoppable(added), offsets),
+        None => (Form::Plain, Offsets::default()),
+    };
+    artifact::append(&mut artifact, &facts, &form, &offsets);
     Ok(Compiled {
         artifact,
         facts,
@@ -231,6 +248,7 @@ impl Tier {
             Self::Cranelift => "cranelift",
             Self::Winch => "winch",
             Self::Pulley => "pulley",
+            Self::Interpreter => "interpreter",
         }
     }
 }

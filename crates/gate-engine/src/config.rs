@@ -20,6 +20,8 @@ pub enum Tier {
     Winch,
     /// Wasmtime's portable bytecode, made by Cranelift and interpreted.
     Pulley,
+    /// Nothing is compiled: the module itself is interpreted. It starts at once, and is much slower than the others.
+    Interpreter,
 }
 
 /// Whether and how a program can be stopped.
@@ -82,6 +84,8 @@ impl Settings {
             (Stops::Flag, Tier::Cranelift) => Some(Poll::Atomic),
             // Winch has no atomic instructions, nor has the bytecode.
             (Stops::Flag, Tier::Winch | Tier::Pulley) => Some(Poll::Store),
+            // It has no need of any, and finds the same stop points.
+            (Stops::Flag, Tier::Interpreter) => Some(Poll::Store),
         }
     }
 
@@ -184,6 +188,8 @@ fn config(settings: Settings) -> Config {
             config.cranelift_opt_level(OptLevel::None);
             config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         }
+        // What is interpreted needs no engine, and gets one only where somebody looks at what engines can do.
+        Tier::Interpreter => {}
         Tier::Pulley => {
             config.strategy(Strategy::Cranelift);
             config.target("pulley64").expect("the bytecode's target is built in");

@@ -68,6 +68,16 @@ impl Parts {
     }
 }
 
+/// Reads the image from the first `bytes` bytes of `file`.
+pub(crate) fn image(file: &File, bytes: u64, magic: Magic) -> Result<Vec<u8>, ArtifactError> {
+    read(file, 0, Parts::find(file, bytes, magic)?.facts)
+}
+
+/// How long the image at the start of the first `bytes` bytes of `file` is.
+pub(crate) fn image_bytes(file: &File, bytes: u64, magic: Magic) -> Result<u64, ArtifactError> {
+    Ok(Parts::find(file, bytes, magic)?.facts)
+}
+
 /// Reads the facts from the first `bytes` bytes of `file`.
 pub(crate) fn facts(file: &File, bytes: u64, magic: Magic) -> Result<Vec<u8>, ArtifactError> {
     let parts = Parts::find(file, bytes, magic)?;

@@ -9,14 +9,16 @@
 use std::fs::File;
 
 use gate_instrument::stop::{self, FrameError, Offsets, SiteId, StopError};
-use gate_snapshot::{Frames, Reference, SettleError, State, unsettle};
+use gate_snapshot::{Frame, Frames, Reference, SettleError, State, unsettle};
 
 use crate::codec::{Input, Output};
 use crate::compile::{self, Threads};
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{self, ConfigError, Settings, Tier};
 use crate::container::{self, ArtifactError, Magic};
 
 const MAGIC: Magic = Magic(*b"GtConti1");
+/// Of what an interpreter needs: the image is a state of which there are the frames and exceptions only.
+const FRAMES_MAGIC: Magic = Magic(*b"GtFrame1");
 
 /// Why a program cannot be continued.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,19 @@ pub fn continuation_with_breakpoints(
         }
     };
     let first = portable.first().ok_or(ContinueError::NoFrames)?;
+    if settings.tier == Tier::Interpreter {
+        if portable.iter().any(|frame| SiteId(frame.site).is_before()) {
+            let source = wasmtime::format_err!("it does not know breakpoints, and the program is at one");
+            return Err(ContinueError::Engine { engine: settings.tier.name(), source });
+        }
+        // It goes on from the frames themselves.
+        let frames = Frames::Portable(portable.clone());
+        // Frames can refer to them.
+        let exceptions = state.exceptions.clone();
+        let mut file = State { frames, exceptions, ..EMPTY }.encode();
+        container::append(&mut file, FRAMES_MAGIC, &[], &[]);
+        return Ok(file);
+    }
     let unsettled = unsettle(portable).map_err(|source| ContinueError::State { source })?;
     let sites: Vec<_> = portable.iter().map(|frame| SiteId(frame.site)).collect();
     let continuations = program.continuations(&sites).map_err(stop_error)?;
@@ -174,6 +189,15 @@ impl ContinuationFacts {
         }
         let functions = (0..input.count(4)?).map(|_| input.u32()).collect::<Option<_>>()?;
         input.end(Self { outermost, frames, spilled, functions })
+    }
+}
+
+/// Reads the frames that an interpreter continues from, from the first `bytes` bytes of `file`.
+pub(crate) fn read_frames(file: &File, bytes: u64) -> Result<Vec<Frame>, ArtifactError> {
+    let image = container::image(file, bytes, FRAMES_MAGIC)?;
+    match State::decode(&image).map(|state| state.frames) {
+        Ok(Frames::Portable(frames)) => Ok(frames),
+        Ok(Frames::Raw { .. }) | Err(_) => Err(ArtifactError::Damaged),
     }
 }
 

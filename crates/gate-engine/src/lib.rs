@@ -1,4 +1,4 @@
-//! The only crate that names Wasmtime: compile a module, load the artifact, run the program.
+//! The only crate that names Wasmtime: compile a module, load the artifact, run the program. Or interpret it.
 //!
 //! Three steps happen in different processes or at different levels of trust:
 //!
@@ -21,11 +21,14 @@ mod calls;
 mod capture;
 mod codec;
 mod compile;
+mod compiled;
 mod config;
 mod container;
 mod continuation;
+mod interpreted;
 mod limiter;
 mod live;
+mod mapped;
 mod memory;
 mod program;
 mod references;

@@ -4,8 +4,8 @@ use gate_instrument::stop::{Hidden, control};
 use wasmtime::{AsContext, AsContextMut, Extern, Func, Global, Instance, Memory, Table, Tag, Val};
 
 use crate::artifact::Added;
+use crate::compiled::Stoppable;
 use crate::memory::Region;
-use crate::program::Stoppable;
 
 /// A stoppable program in an instance. Its parts are found by names, which come from an artifact whose maker may have lied:
 /// what is missing is an error.

@@ -157,7 +157,7 @@ impl Region {
         self.limit
     }
 
-    fn grow_to(&self, new_size: usize) -> io::Result<()> {
+    pub(crate) fn grow_to(&self, new_size: usize) -> io::Result<()> {
         if new_size > self.limit {
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, "linear memory is at its limit"));
         }

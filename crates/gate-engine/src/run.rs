@@ -20,9 +20,9 @@ use wasmtime::{Extern, Func, Instance, Store, Val};
 
 use crate::backtrace::{self, Frame};
 use crate::calls::{self, Calls, Running, Stopped};
+use crate::compiled::{CompiledProgram, Continuation, Stoppable};
 use crate::limiter::Limiter;
 use crate::live::Live;
-use crate::program::{Continuation, Program, Stoppable};
 use crate::value::{self, Argument, Value};
 use crate::{capture, restore};
 
@@ -94,6 +94,9 @@ pub enum StartError {
     /// The state is not one that the program can be in.
     #[error("the program cannot continue from this state")]
     State(#[from] StateError),
+    /// The module that is to be interpreted is not one that was accepted.
+    #[error("the module is damaged")]
+    Module(#[source] wasmtime::Error),
 }
 
 /// What in a state does not fit the program.
@@ -109,6 +112,9 @@ pub enum StateError {
     /// The calls do not fit into the control memory.
     #[error("its calls need {found} bytes, and there is room for {limit}")]
     Room { found: usize, limit: usize },
+    /// The interpreter says so.
+    #[error(transparent)]
+    Interpreter(#[from] gate_interpreter::StateError),
     /// There is another number of something.
     #[error("it has {found} {what}, and the program {expected}")]
     Count { what: &'static str, found: usize, expected: usize },
@@ -131,12 +137,9 @@ pub(crate) struct Task {
     pub(crate) continuation: Option<Func>,
 }
 
-impl Program {
-    /// Runs the program to its end, or until it is stopped.
-    ///
-    /// # Errors
-    /// [`StartError`] when not a single instruction could run.
-    pub fn run<C: Calls>(
+impl CompiledProgram {
+    /// See [`crate::Program::run`].
+    pub(crate) fn run<C: Calls>(
         self,
         calls: C,
         start: Start<'_>,

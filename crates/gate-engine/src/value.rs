@@ -28,6 +28,17 @@ impl Argument {
         }
     }
 
+    /// The value that a function returned; `None` if it is no number.
+    pub(crate) fn from_state(value: gate_snapshot::Value) -> Option<Self> {
+        match value {
+            gate_snapshot::Value::I32(bits) => Some(Self::I32(bits.cast_signed())),
+            gate_snapshot::Value::I64(bits) => Some(Self::I64(bits.cast_signed())),
+            gate_snapshot::Value::F32(bits) => Some(Self::F32(bits)),
+            gate_snapshot::Value::F64(bits) => Some(Self::F64(bits)),
+            gate_snapshot::Value::V128(_) | gate_snapshot::Value::Reference(..) => None,
+        }
+    }
+
     pub(crate) fn from_val(val: &Val) -> Option<Self> {
         match val {
             Val::I32(v) => Some(Self::I32(*v)),

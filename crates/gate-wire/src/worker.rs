@@ -18,6 +18,8 @@ pub enum Tier {
     Winch,
     /// Portable bytecode and its interpreter.
     Pulley,
+    /// Nothing compiles it: the module itself is interpreted.
+    Interpreter,
 }
 
 /// Whether and how a compiled program can be stopped.
@@ -251,14 +253,14 @@ macro_rules! numbered {
 }
 
 numbered!(Stops { None = 0, Flag = 1, Count = 2 });
-numbered!(Tier { Cranelift = 0, Winch = 1, Pulley = 2 });
+numbered!(Tier { Cranelift = 0, Winch = 1, Pulley = 2, Interpreter = 3 });
 numbered!(Personality { Gate = 0, Wasi = 1 });
 numbered!(RefusalKind { Invalid = 0, Feature = 1, Import = 2, Limit = 3, Entry = 4, Artifact = 5, Snapshot = 6, NoSnapshot = 7,
     Damaged = 8, Point = 9, Form = 10 });
 
 impl Tier {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cranelift, Self::Winch, Self::Pulley];
+    pub const ALL: [Self; 4] = [Self::Cranelift, Self::Winch, Self::Pulley, Self::Interpreter];
 
     /// The name used on command lines.
     #[must_use]
@@ -267,6 +269,7 @@ impl Tier {
             Self::Cranelift => "cranelift",
             Self::Winch => "winch",
             Self::Pulley => "pulley",
+            Self::Interpreter => "interpreter",
         }
     }
 }

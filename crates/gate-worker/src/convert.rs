@@ -18,6 +18,7 @@ pub(crate) fn tier(tier: wire::Tier) -> Tier {
         wire::Tier::Cranelift => Tier::Cranelift,
         wire::Tier::Winch => Tier::Winch,
         wire::Tier::Pulley => Tier::Pulley,
+        wire::Tier::Interpreter => Tier::Interpreter,
     }
 }
 

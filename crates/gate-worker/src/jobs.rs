@@ -21,7 +21,7 @@ use gate_instrument::stop::Program;
 use gate_packet::buffers::pad_input;
 use gate_sandbox::memfd::{self, MappedFile};
 use gate_snapshot::upstream::Expressible;
-use gate_snapshot::{Details, Limits, Memory, Snapshot, State, file, upstream};
+use gate_snapshot::{Details, Frames, Limits, Memory, Snapshot, State, file, upstream};
 use gate_wire::worker::{Event, Format, Frame, Job, RefusalKind, SourceLine, Stops, Tier};
 
 use crate::{compiler, convert, report};
@@ -168,7 +168,11 @@ fn snapshot_of(
     let state = state(&saved)?;
     let program = Program::new(&module, &gate_engine::transform())
         .map_err(|error| refused(RefusalKind::Limit, error))?;
-    let state = state.settle(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
+    let interpreted = matches!(state.frames, Frames::Portable(_));
+    let mut state = state.settle(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
+    if interpreted {
+        state = state.canonicalize(&program).map_err(|error| refused(RefusalKind::Damaged, error))?;
+    }
     drop(program);
     let details = Details { trap: u32::from(Trap::Suspended.id()), ..Details::default() };
     Ok(match format {

@@ -191,7 +191,9 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let options = RunOptions { countdown: launch.countdown };
     let Finished { outcome, run_time, memory_bytes, mut calls } = match program.run(calls, start, options) {
         Ok(finished) => finished,
-        Err(error @ StartError::State(_)) => return Ok(Last::refused(RefusalKind::Damaged, &error.into())),
+        Err(error @ (StartError::State(_) | StartError::Module(_))) => {
+            return Ok(Last::refused(RefusalKind::Damaged, &error.into()));
+        }
         Err(error @ StartError::Limit { .. }) => return Ok(Last::refused(RefusalKind::Limit, &error.into())),
     };
     let statistics = Statistics {

@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gate-sandbox", &[]),
     ("gate-store", &[]),
     // Execution.
-    ("gate-engine", &["gate-instrument", "gate-snapshot"]),
+    ("gate-engine", &["gate-instrument", "gate-interpreter", "gate-snapshot"]),
     (
         "gate-worker",
         &[
@@ -87,8 +87,15 @@ const TRUSTED: &[&str] =
     &["gate-cli", "gate-grpc", "gate-runtime", "gate-sandbox", "gate-service", "gate-services", "gate-store"];
 
 /// What parses or runs WebAssembly.
-const EXPOSED: &[&str] =
-    &["gate-engine", "gate-inspect", "gate-instrument", "gate-interpreter", "gimli", "wasmparser", "wasmtime"];
+const EXPOSED: &[&str] = &[
+    "gate-engine",
+    "gate-inspect",
+    "gate-instrument",
+    "gate-interpreter",
+    "gimli",
+    "wasmparser",
+    "wasmtime",
+];
 
 /// Packages of others that only these may name, in tests too.
 const RESERVED: &[(&str, &[&str])] =

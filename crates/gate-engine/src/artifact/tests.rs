@@ -6,7 +6,8 @@ use std::io::Write;
 use gate_instrument::accept::{self, Facts, Limits};
 use gate_instrument::stop::{Config, Instrumented, Poll, Program};
 
-use super::{Added, ArtifactError, append, offsets, read};
+use super::{Added, ArtifactError, Form, Interpreted, append, image_bytes, offsets, read};
+use crate::Stops;
 
 const MODULE: &str = r#"(module
     (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
@@ -35,38 +36,49 @@ fn module() -> (Facts, Added, Instrumented) {
     (facts, added, program.instrument().unwrap())
 }
 
+/// Of each form.
+fn forms(facts: &Facts, added: Added) -> [Form; 3] {
+    [Form::Plain, Form::Stoppable(added), Form::Interpreted(Interpreted::new(facts, Stops::Count))]
+}
+
 #[test]
 fn facts_survive() {
     let (facts, added, instrumented) = module();
-    let mut bytes = b"the engine's image".to_vec();
-    append(&mut bytes, &facts, Some(&added), &instrumented.offsets);
-    let len = bytes.len() as u64;
-    // The cache puts something of its own behind it.
-    bytes.extend_from_slice(b"trailer");
-    let file = file_of(&bytes);
-    let read_back = read(&file, len).unwrap();
-    assert_eq!(read_back.start, Some(2));
-    assert_eq!(read_back.functions, facts.outline.functions);
-    assert_eq!(read_back.memory, Some(0));
-    assert_eq!(read_back.exports, facts.exports);
-    assert_eq!(read_back.added, Some(added));
-    assert_eq!(offsets(&file, len).unwrap(), instrumented.offsets);
+    for form in forms(&facts, added) {
+        let image = b"the engine's image";
+        let mut bytes = image.to_vec();
+        append(&mut bytes, &facts, &form, &instrumented.offsets);
+        let len = bytes.len() as u64;
+        // The cache puts something of its own behind it.
+        bytes.extend_from_slice(b"trailer");
+        let file = file_of(&bytes);
+        let read_back = read(&file, len).unwrap();
+        assert_eq!(read_back.start, Some(2));
+        assert_eq!(read_back.functions, facts.outline.functions);
+        assert_eq!(read_back.memory, Some(0));
+        assert_eq!(read_back.exports, facts.exports);
+        assert_eq!(read_back.form, form);
+        assert_eq!(image_bytes(&file, len).unwrap(), image.len() as u64);
+        assert_eq!(offsets(&file, len).unwrap(), instrumented.offsets);
+    }
 }
 
 #[test]
 fn damage_is_refused() {
     let (facts, added, instrumented) = module();
-    let mut bytes = Vec::new();
-    append(&mut bytes, &facts, Some(&added), &instrumented.offsets);
-    for len in 0..bytes.len() {
-        assert!(read(&file_of(&bytes[..len]), len as u64).is_err(), "cut at {len}");
-    }
-    assert!(matches!(read(&file_of(&bytes), bytes.len() as u64 + 9), Err(ArtifactError::Read(_))));
-    for position in 0..bytes.len() {
-        let mut damaged = bytes.clone();
-        damaged[position] = !damaged[position];
-        // Most changes are noticed; none of them may panic or take much memory.
-        let _ = read(&file_of(&damaged), damaged.len() as u64);
-        let _ = offsets(&file_of(&damaged), damaged.len() as u64);
+    for form in forms(&facts, added) {
+        let mut bytes = Vec::new();
+        append(&mut bytes, &facts, &form, &instrumented.offsets);
+        for len in 0..bytes.len() {
+            assert!(read(&file_of(&bytes[..len]), len as u64).is_err(), "cut at {len}");
+        }
+        assert!(matches!(read(&file_of(&bytes), bytes.len() as u64 + 9), Err(ArtifactError::Read(_))));
+        for position in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[position] = !damaged[position];
+            // Most changes are noticed; none of them may panic or take much memory.
+            let _ = read(&file_of(&damaged), damaged.len() as u64);
+            let _ = offsets(&file_of(&damaged), damaged.len() as u64);
+        }
     }
 }

@@ -21,7 +21,7 @@ use gate_snapshot::{Frames, State};
 pub(crate) const LIMITS: MemoryLimits = MemoryLimits { memory_bytes: 32 << 20, table_elements: 100_000 };
 
 /// Every engine.
-pub(crate) const TIERS: [Tier; 3] = [Tier::Cranelift, Tier::Winch, Tier::Pulley];
+pub(crate) const TIERS: [Tier; 4] = [Tier::Cranelift, Tier::Winch, Tier::Pulley, Tier::Interpreter];
 
 /// Settings with a usual stack.
 pub(crate) const fn settings(tier: Tier, stops: Stops) -> Settings {

@@ -102,13 +102,18 @@ fn check(seed: u64) -> Option<u32> {
         let (expected, _) = run(&mut module, &name, &[settings(Tier::Cranelift, Stops::None)], Every::Never);
         let flag = |tier| settings(tier, Stops::Flag);
         let count = |tier| settings(tier, Stops::Count);
-        let mut plans = vec![(vec![flag(Tier::Cranelift)], Every::Never), (vec![flag(fast)], Every::Never)];
+        let tiers = [Tier::Cranelift, fast, Tier::Interpreter];
+        let mut plans: Vec<_> = tiers.map(|tier| (vec![flag(tier)], Every::Never)).into();
         if thorough {
             plans.extend(STEPS.map(|step| (vec![count(Tier::Cranelift)], Every::Points(step))));
         }
-        for (lives, most) in
-            [(vec![count(Tier::Cranelift)], 6), (vec![count(fast), count(Tier::Cranelift)], 4)]
-        {
+        let moves = [
+            (vec![count(Tier::Cranelift)], 6),
+            (vec![count(fast), count(Tier::Cranelift)], 4),
+            (vec![count(Tier::Interpreter), count(Tier::Cranelift)], 4),
+            (vec![count(Tier::Interpreter)], 50),
+        ];
+        for (lives, most) in moves {
             let points = random.choose(STEPS);
             let last = 1 << random.below(FIRST);
             let first = 1 + random.below(last);

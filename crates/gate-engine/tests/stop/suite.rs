@@ -173,7 +173,8 @@ fn program(wasm: Vec<u8>, driver: &Driver, report: &mut Report) -> Result<(), St
             continue;
         }
         let count = |tier| settings(tier, Stops::Count);
-        for lives in [&[count(Tier::Cranelift)][..], &[count(fast), count(Tier::Cranelift)]] {
+        let all = [count(fast), count(Tier::Interpreter), count(Tier::Cranelift)];
+        for lives in [&all[2..], &all[1..2], &all] {
             let found = stopped(&mut module, &entry.name, lives, report);
             if found != expected {
                 return Err(format!("{:?}, {lives:?}\nexpected {expected}\nfound {found}", entry.name));
