@@ -6,6 +6,7 @@
 //! * [`process`] runs a native program with a deadline and keeps its logs.
 //! * [`skip`](fn@skip) says that a test was not run.
 //! * [`binaries`] finds the programs `gate` and `gate-runtime`, and builds them when they are missing or old.
+//! * [`python`] makes a program of the services in Python.
 //!
 //! What is built or downloaded is kept under the target directory ([`cache`]). For use by tests and benches only.
 
@@ -13,6 +14,7 @@ pub mod binaries;
 pub mod cache;
 pub mod guests;
 pub mod process;
+pub mod python;
 pub mod scenarios;
 mod skip;
 pub mod states;

@@ -1,10 +1,12 @@
-"""Two small services for Gate's programs, in a program of their own.
+"""Three small services for Gate's programs, in a program of their own.
 
 | Service     | Packet of the program | What it does                                                      |
 |-------------|-----------------------|-------------------------------------------------------------------|
 | py/echo     | call, info            | comes back                                                        |
 | py/later    | call                  | comes back when an info packet does; until then it is kept, in    |
 |             |                       | snapshots too                                                     |
+| py/counter  | call                  | the reply is how many calls there were, as a little-endian u64;   |
+|             |                       | snapshots keep the number                                         |
 
 Usage: echo.py [ADDRESS]. The address is unix:PATH or HOST:PORT; without one, the program serves over file descriptor 3, a socket that
 Gate gives to it. The Python package of gRPC cannot serve over a socket that is connected already, so its bytes are passed on from one
@@ -32,6 +34,10 @@ from gate import service_pb2, service_pb2_grpc
 HEADER = struct.Struct("<IhBB")
 CALL, INFO = 0, 1
 
+# How a snapshot begins: count of calls, size of the packets for the program. These and the calls that are not answered follow.
+SNAPSHOT = struct.Struct("<QI")
+COUNT = struct.Struct("<Q")
+
 
 def make_packet(domain, content):
     """Gate corrects size and code; the size is right here so that packets can follow one another in snapshots."""
@@ -53,25 +59,31 @@ def split_packets(data):
 class Session:
     """What there is for a program."""
 
-    def __init__(self, is_later, snapshot):
-        self.is_later = is_later
+    def __init__(self, name, snapshot):
+        self.name = name
         self.outgoing = deque()
         self.kept = deque()
+        self.count = 0
         self.changed = threading.Condition()
         self.is_receiving = False
         self.is_stopped = False
         if snapshot:
             # Snapshots come through the hands of strangers.
-            if len(snapshot) < 4:
+            self.count, size = SNAPSHOT.unpack_from(snapshot)
+            end = SNAPSHOT.size + size
+            if end > len(snapshot):
                 raise ValueError("too short")
-            (length,) = struct.unpack_from("<I", snapshot)
-            self.outgoing.extend(split_packets(snapshot[4 : 4 + length]))
-            self.kept.extend(split_packets(snapshot[4 + length :]))
+            self.outgoing.extend(split_packets(snapshot[SNAPSHOT.size : end]))
+            self.kept.extend(split_packets(snapshot[end:]))
 
     def handle(self, packet):
         domain, content = packet[6], packet[HEADER.size :]
         with self.changed:
-            if self.is_later:
+            if self.name == "py/counter":
+                if domain == CALL:
+                    self.count = (self.count + 1) % 2**64
+                    self.outgoing.append(make_packet(CALL, COUNT.pack(self.count)))
+            elif self.name == "py/later":
                 if domain == CALL:
                     self.kept.append(packet)
                 elif domain == INFO:
@@ -107,14 +119,17 @@ class Session:
             self.handle(packet)
         outgoing += b"".join(self.outgoing)
         kept = b"".join(self.kept)
-        if not outgoing and not kept:
+        if not self.count and not outgoing and not kept:
             return b""
-        return struct.pack("<I", len(outgoing)) + outgoing + kept
+        return SNAPSHOT.pack(self.count, len(outgoing)) + outgoing + kept
+
+
+SERVICES = ("py/echo", "py/later", "py/counter")
 
 
 class Root(service_pb2_grpc.RootServicer):
     def Init(self, request, context):
-        services = [service_pb2.Service(name=name, revision="0") for name in ("py/echo", "py/later")]
+        services = [service_pb2.Service(name=name, revision="0") for name in SERVICES]
         return service_pb2.InitResponse(services=services)
 
 
@@ -138,8 +153,10 @@ class Instance(service_pb2_grpc.InstanceServicer):
         return session
 
     def Create(self, request, context):
+        if request.service_name not in SERVICES:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         try:
-            session = Session(request.service_name == "py/later", request.snapshot)
+            session = Session(request.service_name, request.snapshot)
         except (ValueError, struct.error) as error:
             return service_pb2.CreateResponse(restoration_error=str(error))
         id = os.urandom(16)

@@ -1,9 +1,11 @@
 /* Uses services of another program, as the lines say that come from whoever runs it, and writes a line for each:
  *
- *     #      how often that was asked: a call of counter
- *     ?text  a call of echo/later, which is not answered yet
- *     !      lets echo/later answer, and writes the answers
- *     text   a call of echo
+ *     #      how often that was asked: a call of COUNTER
+ *     ?text  a call of LATER, which is not answered yet
+ *     !      lets LATER answer, and writes the answers
+ *     text   a call of ECHO
+ *
+ * ECHO, LATER and COUNTER are the names of the services.
  */
 
 #include <gate/origin.h>
@@ -66,9 +68,9 @@ int main(void)
 
 	if (!gate_discover(&session, &origin, "origin") || gate_origin_accept(&origin, &stream, received, sizeof received) != 0)
 		return 1;
-	gate_discover(&session, &echo, "echo");
-	gate_discover(&session, &later, "echo/later");
-	gate_discover(&session, &counter, "counter");
+	gate_discover(&session, &echo, ECHO);
+	gate_discover(&session, &later, LATER);
+	gate_discover(&session, &counter, COUNTER);
 	while (size < sizeof line && gate_stream_read(&stream, &line[size], 1) == 1) {
 		if (line[size] != '\n') {
 			size++;
