@@ -10,11 +10,13 @@ pub mod artifact_trailer;
 pub mod driver;
 pub mod fs_image;
 pub mod gate_calls;
+pub mod grpc;
 mod host;
 pub mod inspect;
 mod memory;
 pub mod outward;
 pub mod packets;
+pub mod peerindex;
 pub mod pump;
 pub mod services;
 pub mod snapshot_read;
@@ -33,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("artifact_trailer", artifact_trailer::run),
     ("fs_image", fs_image::run),
     ("gate_calls", gate_calls::run),
+    ("grpc", grpc::run),
     ("inspect", inspect::run),
     ("packets", packets::run),
     ("pump", pump::run),
@@ -44,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("service_log", services::log),
     ("service_origin", streams::origin),
     ("service_peer", streams::peer),
+    ("service_peerindex", peerindex::run),
     ("service_random", services::random),
     ("service_scope", services::scope),
     ("service_shell", outward::shell),

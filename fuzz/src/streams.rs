@@ -40,7 +40,7 @@ fn client(number: u8) -> Client {
 }
 
 /// What a future becomes that has nothing to wait for.
-fn now<T>(mut future: BoxFuture<'_, T>) -> T {
+pub(crate) fn now<T>(mut future: BoxFuture<'_, T>) -> T {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits"),

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gate-fuzz",
         &[
             "gate-calls",
+            "gate-grpc",
             "gate-inspect",
             "gate-instrument",
             "gate-service",

@@ -41,7 +41,8 @@ pub struct Hub {
     parked: Arc<Mutex<Lot>>,
 }
 
-/// The lock is held for moments. Nothing is dropped or woken under it. The order of locks is this, that of a mailbox, that of a link.
+/// The lock is held for moments. Nothing is dropped or woken under it. The order of locks is that of what is parked, this, that of a mailbox,
+/// that of a link.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -152,20 +153,26 @@ impl Hub {
         self.park(token, Parked::Index(seat));
     }
 
-    /// What was parked with this token, if it was by the same instance.
+    /// What was parked with this token, if it was by the same instance. What another one has parked stays.
     pub(super) fn unpark_peer(&self, token: &Token, client: &Client) -> Option<Core> {
-        match self.unpark(token)? {
-            Parked::Peer(core) => {
-                core.seat().filter(|seat| self.shared.adopt(seat.id, client)).is_some().then_some(core)
-            }
+        let is_own = |parked: &Parked| match parked {
+            Parked::Peer(core) => core.seat().is_some_and(|seat| self.shared.adopt(seat.id, client)),
+            Parked::Index(_) => false,
+        };
+        match self.unpark(token, is_own)? {
+            Parked::Peer(core) => Some(core),
             Parked::Index(_) => None,
         }
     }
 
     /// Likewise.
     pub(crate) fn unpark_index(&self, token: &Token, client: &Client) -> Option<IndexSeat> {
-        match self.unpark(token)? {
-            Parked::Index(seat) => self.shared.adopt(seat.id, client).then_some(seat),
+        let is_own = |parked: &Parked| match parked {
+            Parked::Index(seat) => self.shared.adopt(seat.id, client),
+            Parked::Peer(_) => false,
+        };
+        match self.unpark(token, is_own)? {
+            Parked::Index(seat) => Some(seat),
             Parked::Peer(_) => None,
         }
     }
@@ -182,8 +189,11 @@ impl Hub {
         drop(lot);
     }
 
-    fn unpark(&self, token: &Token) -> Option<Parked> {
+    fn unpark(&self, token: &Token, is_own: impl FnOnce(&Parked) -> bool) -> Option<Parked> {
         let mut lot = self.lot();
+        if !lot.things.get(token).is_some_and(is_own) {
+            return None;
+        }
         let thing = lot.things.remove(token)?;
         lot.order.retain(|other| other != token);
         Some(thing)

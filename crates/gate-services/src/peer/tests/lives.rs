@@ -168,10 +168,17 @@ fn another_instance_does_not_get_the_streams() {
     let mut thief = Program::new(&hub, 3);
     thief.leave();
     thief.streams.insert(0, super::program::Stream::default());
-    thief.come_back(&hub, saved);
+    thief.come_back(&hub, saved.clone());
     assert!(thief.stream(0).flow_ended);
     one.poll();
-    assert!(one.stream(0).flow_ended);
+    assert!(!one.stream(0).flow_ended);
+    // And whose they are still does.
+    two.come_back(&hub, saved);
+    one.flow(0, 3);
+    two.poll();
+    two.data(0, 0, b"two");
+    one.poll();
+    assert_eq!(one.stream(0).received, b"two");
 }
 
 #[test]
