@@ -19,6 +19,8 @@
 //!   calls that were not answered and the packets that were not taken. So a call can be made twice, but it is answered once. Programs that
 //!   have used streams end.
 //! * A program waits for a server that is gone, but not for ever: [`Timeouts`].
+//! * A program that goes on from a snapshot has an instance of its own. Of two that go on from the same snapshot, both have the calls that were not
+//!   answered, and the server decides what else they share.
 //! * When a program is suspended and there is no server, what it needs to go on is kept without one.
 //!
 //! All of it runs in the Tokio runtime in which [`Services::start`] was called.

@@ -2,7 +2,7 @@
 //!
 //! A test makes a [`Subject`], which is a factory and a [`Script`] of what a program does with the service, and calls [`check`], which has
 //! the script run many times: undisturbed, and with the service being saved, made again, or dropped at every point. The program must not
-//! notice. Other checks need no script: a service must not send anything before it was asked to, and survive whatever a program or a
+//! notice. Nor must it notice that there is a second one like it, which goes on from the same snapshot. Other checks need no script: a service must not send anything before it was asked to, and survive whatever a program or a
 //! damaged snapshot does to it.
 //!
 //! ```
@@ -31,11 +31,13 @@ use gate_packet::{Code, Data, Domain, Flow, MAX_SIZE, Packet, encode};
 
 use crate::{BoxFuture, Client, Factory, Failure, Registry, Scope};
 
+mod copies;
 mod damage;
 mod garbage;
 mod program;
 mod run;
 
+pub use copies::copies;
 pub use damage::damaged_snapshots;
 pub use garbage::{fuzz, garbage};
 pub use program::{Call, Rule, Stream, Transcript};
@@ -52,6 +54,7 @@ pub async fn check(subject: impl Fn() -> Subject) -> Result<(), Breach> {
     quiet(subject()).await?;
     garbage(&subject).await?;
     lives(&subject).await?;
+    copies(&subject).await?;
     no_room(&subject).await?;
     drops(&subject).await?;
     damaged_snapshots(&subject).await
@@ -68,9 +71,23 @@ pub struct Subject {
     pub registry: Arc<Registry>,
     /// What the program does.
     pub script: Script,
+    /// What a program gets that goes on from a snapshot from which another one has gone on before. The same by default.
+    pub copies: Copies,
     /// Makes a future that is ready when a program has waited too long for the service. For ever by default. With Tokio:
     /// `|| Box::pin(tokio::time::sleep(Duration::from_secs(60)))`, which takes no time at all while Tokio's clock is paused.
     pub patience: fn() -> BoxFuture<'static, ()>,
+}
+
+/// What programs get that go on from the same snapshot.
+#[derive(Clone, Debug)]
+pub enum Copies {
+    /// All the same: what the service keeps is in the snapshot. What the script has the host do is done once for each of them.
+    Same,
+    /// Only the first one has what cannot be in a snapshot, for instance a connection, or what both change they change for each other. Others
+    /// are told as the service's documentation says, and their services work.
+    Different,
+    /// Likewise, and the second one's service is made by this factory, as each program has one of its own.
+    Elsewhere(FactoryOf),
 }
 
 /// A factory that can be shown as its name.
@@ -99,6 +116,7 @@ impl Subject {
             client: Arc::new(client),
             registry: Arc::default(),
             script,
+            copies: Copies::Same,
             patience: || Box::pin(std::future::pending()),
         }
     }

@@ -126,7 +126,8 @@
 //! # Lives of the program
 //! A request is sent once: no request is ever repeated by the service, whatever happens. Requests go on while the program is suspended (but their
 //! time does not stand still). They also go on if it is saved and continued in the same host process within [`PARK_TIME`]. If it is continued
-//! elsewhere, or twice, then responses that had arrived as a whole are still delivered, and all others end with error 12.
+//! elsewhere, then responses that had arrived as a whole are still delivered, and all others end with error 12. The same is so for copies of
+//! the program, which go on from the same snapshot after it.
 //!
 //! # Limits
 //! Per program: [`DEFAULT_MAX_REQUESTS`]; per request: [`DEFAULT_MAX_REQUEST_BODY`], [`DEFAULT_MAX_RESPONSE_BODY`], [`DEFAULT_TIMEOUT`],

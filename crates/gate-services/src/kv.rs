@@ -72,7 +72,8 @@
 //!   replied to a set or delete is on disk: it survives the end of the host process, and the loss of power as far as the disk does.
 //! - Every call takes place once, also if the program is suspended, saved, and continued elsewhere in between: operations that the
 //!   program has asked for are finished before it is saved, and the replies are saved. They take place before the program is
-//!   saved, in the host where it was; a program that goes on elsewhere finds the keys of that host.
+//!   saved, in the host where it was; a program that goes on elsewhere finds the keys of that host. A copy of a program, which goes on from
+//!   the same snapshot, has the same keys: each finds what the other has changed.
 //! - The bytes of a quota are those of keys and values.
 
 /// The longest key, in bytes: its length is one byte.

@@ -28,7 +28,9 @@
 //! # Lives of the program
 //! Requests go on while the program is suspended. When it is saved, they have [`SAVE_TIME`] to finish; the replies are kept. Of those
 //! that have not finished, GET, HEAD and OPTIONS, which change nothing, are sent again when the program goes on from what was saved; the
-//! others then get status 502, as it is not known whether they have taken place.
+//! others then get status 502, as it is not known whether they have taken place. Copies of a program, which go on from the same snapshot, each do
+//! so. Requests do not wait for their program without it, as those of [`http`](crate::http) do: the server is near, and what it has
+//! not answered in [`SAVE_TIME`] would most often not be there when the program comes back.
 //!
 //! Snapshot: uvarint *n*, *n* calls as packets in the order in which they were made; uvarint *m*, *m* replies as packets in the order in
 //! which they are to be sent, with their indexes. Packets have their size and are not padded; the replies are sent first.

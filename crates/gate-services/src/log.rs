@@ -40,7 +40,8 @@
 //! A program can send lines, and bytes of them, at certain rates after a burst ([`Limits`]). Lines beyond that are dropped, and so are
 //! info packets with error 1; both are counted, and the log is told how many there were. Nothing makes the program wait.
 //!
-//! There is no snapshot: what was sent is in the log, and a program that goes on elsewhere has a burst again.
+//! There is no snapshot: what was sent is in the log, and a program that goes on elsewhere has a burst again, and so has
+//! each copy of a program, which goes on from the same snapshot.
 
 mod bucket;
 mod line;

@@ -28,7 +28,7 @@
 //! [`Connector`]: that keeps the connections of a service that was dropped after [`Service::save`], until the next one is made. If that
 //! is made of just what was saved, it takes them up where they were.
 //!
-//! A program that is continued anywhere else has no connections. It gets what had been read for it, and then the ends of data and
+//! A program that is continued anywhere else has no connections. Nor have copies of a program, which go on from the same snapshot after it. It gets what had been read for it, and then the ends of data and
 //! flow; unless the host offers something in the place of connections: [`Connector::adopt`].
 //!
 //! # Snapshot

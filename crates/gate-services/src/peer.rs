@@ -54,7 +54,8 @@
 //! the same instance, that goes on where the first one was. At most [`MAX_PARKED`] programs are kept in that state, the last ones.
 //!
 //! A program that goes on in another host gets what had been sent to it, then the ends of its streams. It is still connecting with
-//! those with whom it was: they are told as soon as they are there.
+//! those with whom it was: they are told as soon as they are there. The same is so for a copy of a program, which is a program of its own: as
+//! another instance, it has another name; the streams stay with the instance that had them, whichever of the two goes on first.
 //!
 //! # Snapshot
 //! None, if the program has not used the service. Numbers are unsigned LEB128 of at most 32 bits.

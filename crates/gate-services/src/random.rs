@@ -14,7 +14,8 @@
 //! A call during that delay gets an empty reply at once. As that is the next reply, it resolves the older of the two calls: programs
 //! make one call at a time, and call again if they get less than they asked for.
 //!
-//! Snapshot, if a reply is delayed: one byte, 1. The program then gets one byte as soon as it goes on.
+//! Snapshot, if a reply is delayed: one byte, 1. The program then gets one byte as soon as it goes on. Copies of a program, which go on from the
+//! same snapshot, get different bytes, and do not share a rate.
 
 use std::pin::Pin;
 use std::task::Context;

@@ -40,7 +40,8 @@
 //!
 //! # Lives of the program
 //! The command goes on while the program is suspended, and if it is saved and continued in the same host process within a minute.
-//! Continued elsewhere, or twice, the program gets the end of data with note -1. Snapshot: one byte, 1: the command was running, or its end of
+//! Continued elsewhere, the program gets the end of data with note -1, and so do copies of it, which go on from the same snapshot after the
+//! first. Snapshot: one byte, 1: the command was running, or its end of
 //! data not sent; 2: the program has not sent the end of flow. Then, if there is a command, 16 bytes by which it is found in the same process.
 
 use std::fmt;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use gate_packet::{MAX_SIZE, Packet};
 
-use super::{Breach, MAX_BURST_BYTES, Message, Step, Subject, Transcript};
+use super::{Breach, Copies, MAX_BURST_BYTES, Message, Step, Subject, Transcript};
 use crate::outbox::OUTBOX_BYTES;
 use crate::{BoxFuture, Client, Config, Created, Failure, Outbox, Saved, Service};
 
@@ -46,6 +46,10 @@ pub enum Life {
     NoRoom,
     /// It is dropped, and that is the end.
     Dropped,
+    /// It is saved and dropped; two others are made from that, and this is the first one.
+    Copied,
+    /// This is the second one.
+    Copy,
 }
 
 impl fmt::Display for Life {
@@ -56,6 +60,8 @@ impl fmt::Display for Life {
             Self::Remade => "saved, dropped and made again",
             Self::NoRoom => "polled without room",
             Self::Dropped => "dropped",
+            Self::Copied => "made again twice, the first",
+            Self::Copy => "made again twice, the second",
         })
     }
 }
@@ -118,7 +124,7 @@ pub async fn no_room(subject: impl Fn() -> Subject) -> Result<(), Breach> {
 /// # Errors
 /// The [`Breach`] that is found.
 pub async fn drops(subject: impl Fn() -> Subject) -> Result<(), Breach> {
-    drop(create(&subject(), Vec::new(), 0));
+    drop(create(&subject(), Vec::new(), 0, false));
     let points = run(subject(), Life::Undisturbed, Where::Always).await?.points;
     for point in 0..points {
         run(subject(), Life::Dropped, Where::Once(point)).await?;
@@ -129,6 +135,12 @@ pub async fn drops(subject: impl Fn() -> Subject) -> Result<(), Breach> {
 /// The snapshots, all different, of the service at each point of an undisturbed run.
 pub(super) async fn snapshots(subject: Subject) -> Result<BTreeSet<Vec<u8>>, Breach> {
     Ok(run(subject, Life::Saved, Where::Always).await?.snapshots)
+}
+
+/// What the program gets in an undisturbed run, and at how many points something could be done to the service.
+pub(super) async fn undisturbed(subject: Subject) -> Result<(Transcript, usize), Breach> {
+    let Outcome { transcript, points, .. } = run(subject, Life::Undisturbed, Where::Always).await?;
+    Ok((transcript, points))
 }
 
 async fn compare(subject: impl Fn() -> Subject, life: Life) -> Result<(), Breach> {
@@ -191,6 +203,8 @@ pub(super) struct Host<'a> {
     service: Box<dyn Service>,
     /// How often it was made.
     lives: u8,
+    /// Whether it was made from a snapshot from which another one was made.
+    is_copy: bool,
     program: Transcript,
     /// Whether the service has been used by nobody but the program since it was new.
     knows_all: bool,
@@ -200,7 +214,7 @@ pub(super) struct Host<'a> {
     /// What was saved while it went on.
     snapshots: BTreeSet<Vec<u8>>,
     /// Where we are, for messages.
-    at: Point,
+    pub(super) at: Point,
 }
 
 impl<'a> Host<'a> {
@@ -208,23 +222,50 @@ impl<'a> Host<'a> {
     pub(super) async fn new(subject: &'a Subject) -> Result<Self, Breach> {
         let at = Point { step: 0, was_polled: false, life: Life::Undisturbed };
         let service =
-            create(subject, Vec::new(), 0).await.map_err(|failure| Breach::Failed { at, failure })?;
+            create(subject, Vec::new(), 0, false).await.map_err(|failure| Breach::Failed { at, failure })?;
         Ok(Self::with(subject, service, true, at))
     }
 
     /// With a service that is made from `snapshot`.
     pub(super) async fn restore(subject: &'a Subject, snapshot: Vec<u8>) -> Result<Self, Failure> {
         let at = Point { step: 0, was_polled: false, life: Life::Remade };
-        Ok(Self::with(subject, create(subject, snapshot, 1).await?, false, at))
+        Ok(Self::with(subject, create(subject, snapshot, 1, false).await?, false, at))
     }
 
     fn with(subject: &'a Subject, service: Box<dyn Service>, knows_all: bool, at: Point) -> Self {
         let program = Transcript::default();
         let (out, snapshots) = (Vec::new(), BTreeSet::new());
-        Self { subject, service, lives: 1, program, knows_all, bytes: 0, out, snapshots, at }
+        let is_copy = false;
+        Self { subject, service, lives: 1, is_copy, program, knows_all, bytes: 0, out, snapshots, at }
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Breach> {
+    /// Saves the service, drops it, and makes two others from that. Returns the second one, which is of another instance.
+    pub(super) async fn copy(&mut self) -> Result<Self, Breach> {
+        let snapshot = self.save().await?;
+        self.service = Box::new(Nothing);
+        let mut services = Vec::new();
+        for is_copy in [self.is_copy, true] {
+            let created = create(self.subject, snapshot.clone(), self.lives, is_copy).await;
+            services.push(created.map_err(|failure| Breach::Remade { snapshot: snapshot.clone(), failure })?);
+        }
+        self.lives = self.lives.wrapping_add(1);
+        let copy = services.pop().expect("there are two");
+        self.service = services.pop().expect("there are two");
+        let (program, lives) = (self.program.clone(), self.lives);
+        let copy = Self::with(self.subject, copy, self.knows_all, self.at);
+        Ok(Self { program, lives, is_copy: true, ..copy })
+    }
+
+    /// What the program has sent and got until now.
+    pub(super) fn transcript(&self) -> &Transcript {
+        &self.program
+    }
+
+    pub(super) fn into_transcript(self) -> Transcript {
+        self.program
+    }
+
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), Breach> {
         match step {
             Step::Send(message) => {
                 self.wait(|host, context| host.poll_ready(context)).await?;
@@ -269,7 +310,7 @@ impl<'a> Host<'a> {
 
     async fn disturb(&mut self) -> Result<(), Breach> {
         match self.at.life {
-            Life::Undisturbed | Life::Dropped => {}
+            Life::Undisturbed | Life::Dropped | Life::Copied | Life::Copy => {}
             Life::Saved => {
                 let snapshot = self.save().await?;
                 self.snapshots.insert(snapshot);
@@ -304,7 +345,7 @@ impl<'a> Host<'a> {
     pub(super) async fn remake(&mut self) -> Result<(), Breach> {
         let snapshot = self.save().await?;
         self.service = Box::new(Nothing);
-        let created = create(self.subject, snapshot.clone(), self.lives).await;
+        let created = create(self.subject, snapshot.clone(), self.lives, self.is_copy).await;
         self.service = created.map_err(|failure| Breach::Remade { snapshot, failure })?;
         self.lives = self.lives.wrapping_add(1);
         Ok(())
@@ -389,13 +430,14 @@ impl Service for Nothing {
     }
 }
 
-/// Makes a service, for a program that has been launched or continued `lives` times before.
-fn create(subject: &Subject, snapshot: Vec<u8>, lives: u8) -> BoxFuture<'static, Created> {
+/// Makes a service, for a program that has been launched or continued `lives` times before. A copy is another instance.
+fn create(subject: &Subject, snapshot: Vec<u8>, lives: u8, is_copy: bool) -> BoxFuture<'static, Created> {
     let client = &subject.client;
+    let bits = if is_copy { 0xff } else { 0 };
     let client = Client {
         principal: client.principal.clone(),
-        instance: client.instance,
-        process_key: client.process_key.map(|byte| byte.wrapping_add(lives)),
+        instance: client.instance.map(|id| id.map(|byte| byte ^ bits)),
+        process_key: client.process_key.map(|byte| byte.wrapping_add(lives) ^ bits),
         scope: client.scope.unrestricted(),
         system_user: client.system_user,
     };
@@ -405,5 +447,9 @@ fn create(subject: &Subject, snapshot: Vec<u8>, lives: u8) -> BoxFuture<'static,
         code: CODE,
         max_send_size: MAX_SIZE,
     };
-    subject.factory.0.create(config, snapshot)
+    let factory = match &subject.copies {
+        Copies::Elsewhere(factory) if is_copy => factory,
+        Copies::Same | Copies::Different | Copies::Elsewhere(_) => &subject.factory,
+    };
+    factory.0.create(config, snapshot)
 }

@@ -1,12 +1,12 @@
 //! Tests of the tests: sound services pass, and each kind of breach is found.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Context;
 
 use gate_packet::{Data, Domain, Flow, Packet};
 
-use super::{Breach, Life, Message, Rule, Script, Subject, check, play};
+use super::{Breach, Copies, Life, Message, Rule, Script, Subject, check, play};
 use crate::{BoxFuture, Config, Created, Factory, Failure, Outbox, Properties, Saved, Service, models};
 
 /// What `future` becomes, which wakes itself until it is done.
@@ -212,4 +212,35 @@ fn what_a_fuzzer_says_is_done() {
             finish(super::fuzz(Subject::new(models::factory(name), Script::new()), &all[..len])).unwrap();
         }
     }
+}
+
+/// A service that is made from a snapshot only once in its factory's life.
+#[derive(Default)]
+struct Once {
+    is_made: AtomicBool,
+}
+
+impl Factory for Once {
+    fn properties(&self) -> Properties<'_> {
+        Properties { name: "once", revision: "0", has_streams: false }
+    }
+
+    fn create(&self, _config: Config, snapshot: Vec<u8>) -> BoxFuture<'static, Created> {
+        let is_lost = !snapshot.is_empty() && self.is_made.swap(true, Ordering::Relaxed);
+        let calls = if is_lost { Vec::new() } else { snapshot };
+        // Not wrong in any other way.
+        Box::pin(async { Ok(Box::new(Answers { wrong: Wrong::Forgets, calls }) as Box<dyn Service>) })
+    }
+}
+
+#[test]
+fn a_copy_that_gets_less_is_found() {
+    let subject = |copies: Copies| {
+        let script = Script::new().send(Message::call(b"1")).until(|program| program.replies() == 1);
+        let patience: fn() -> BoxFuture<'static, ()> = || Box::pin(tokio::task::yield_now());
+        Subject { copies, patience, ..Subject::new(Arc::new(Once::default()), script) }
+    };
+    let found = finish(super::copies(|| subject(Copies::Same))).unwrap_err();
+    assert!(matches!(&found, Breach::Hangs { at, .. } if at.life == Life::Copy), "{found}");
+    finish(super::copies(|| subject(Copies::Different))).unwrap();
 }

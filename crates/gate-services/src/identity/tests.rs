@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gate_packet::Domain;
 use gate_service::Registry;
-use gate_service::conformance::{self, Message, Script, Subject};
+use gate_service::conformance::{self, Copies, Message, Script, Subject};
 
 use super::Identity;
 use crate::driven::{Driven, client};
@@ -39,7 +39,8 @@ async fn it_is_a_service() {
             .send(Message::call(&[1]))
             .send(Message::call(&[]))
             .until(|program| program.replies() == 3);
-        Subject::new(Arc::new(Identity), script)
+        // Each is told who it is itself.
+        Subject { copies: Copies::Different, ..Subject::new(Arc::new(Identity), script) }
     })
     .await
     .unwrap();

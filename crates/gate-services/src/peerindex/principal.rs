@@ -12,7 +12,8 @@
 //! and there can be [`MAX_MEMBERS`](crate::peer::MAX_MEMBERS) programs of a principal.
 //!
 //! A program's name is its instance id, a UUID in lower-case hexadecimal with hyphens. It is registered until it ends, or goes on in another
-//! host, and there it is registered again.
+//! host, and there it is registered again. A copy of a program, which goes on from the same snapshot as another instance, is registered by
+//! its own name, and listed like any other. A second one of the same instance is not registered as long as the first one is.
 //!
 //! # Snapshot
 //! None, if the program has not sent an info. Otherwise version 1 as u8, and 16 random bytes, by which the

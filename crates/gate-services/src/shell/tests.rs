@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use gate_service::conformance::{self, Message, Script, Subject};
+use gate_service::conformance::{self, Copies, Message, Script, Subject};
 use gate_service::{Registry, Scope};
 use rustix::process::{Pid, getuid, test_kill_process};
 use tempfile::NamedTempFile;
@@ -334,6 +334,8 @@ async fn it_is_a_service() {
     let subject = || Subject { client: me(), ..Subject::new(Arc::new(shell.clone()), script()) };
     conformance::quiet(subject()).await.unwrap();
     conformance::lives(subject).await.unwrap();
+    let copied = || Subject { copies: Copies::Different, ..subject() };
+    conformance::copies(copied).await.unwrap();
     conformance::no_room(subject).await.unwrap();
     conformance::drops(subject).await.unwrap();
     conformance::damaged_snapshots(subject).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_service::conformance::{self, Message, Script, Subject, Transcript};
+use gate_service::conformance::{self, Copies, FactoryOf, Message, Script, Subject, Transcript};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::Mutex;
 use tokio::task::unconstrained;
@@ -74,6 +74,8 @@ fn subject() -> Subject {
         })
         .forget(Transcript::forget_credit);
     let mut subject = Subject::new(Arc::new(Origin::new(LIMITS, connector)), script);
+    let elsewhere = Arc::new(Origin::new(LIMITS, Connector::new()));
+    subject.copies = Copies::Elsewhere(FactoryOf(elsewhere));
     subject.patience = || Box::pin(tokio::time::sleep(Duration::from_secs(10)));
     subject
 }

@@ -62,6 +62,29 @@ fn a_name_belongs_to_one_program() {
 }
 
 #[test]
+fn a_copy_is_a_program_of_its_own() {
+    let hub = Hub::new();
+    let mut two = Program::registered(&hub, 2);
+    let mut one = Program::registered(&hub, 1);
+    let saved = one.save();
+    one.leave();
+    let mut copy = Program::new(&hub, 3);
+    copy.leave();
+    copy.come_back(&hub, saved.clone());
+    assert_eq!(two.list()[2], 2);
+    assert_eq!(copy.list()[2], 2);
+    // The first one has kept its place.
+    one.come_back(&hub, saved.clone());
+    assert_eq!(one.list()[2], 2);
+    // A second one of the same instance has no name.
+    let mut again = Program::of(&hub, client(1, 9));
+    again.leave();
+    again.come_back(&hub, saved);
+    assert_eq!(again.list(), [1, 0, 0, 0]);
+    assert_eq!(one.list()[2], 2);
+}
+
+#[test]
 fn damaged_snapshots_are_refused() {
     #[track_caller]
     fn check(snapshot: &[u8], expect: &str) {
