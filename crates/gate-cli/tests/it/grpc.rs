@@ -82,19 +82,19 @@ impl Server<'_> {
 }
 
 /// A program that does what it is told.
-struct Told {
+pub(crate) struct Told {
     running: Running,
     expected: String,
 }
 
 impl Told {
-    fn start(gate: Program) -> Self {
+    pub(crate) fn start(gate: Program) -> Self {
         Self { running: gate.start().unwrap(), expected: String::new() }
     }
 
     /// Writes a line, and waits for what the program writes.
     #[track_caller]
-    fn tell(&mut self, line: &str, answer: &str) {
+    pub(crate) fn tell(&mut self, line: &str, answer: &str) {
         self.running.write(format!("{line}\n").as_bytes()).unwrap();
         self.expected += answer;
         self.expected += "\n";
@@ -103,7 +103,7 @@ impl Told {
 
     /// Suspends the program. Its input stays open until it has ended: the end would be suspended with it.
     #[track_caller]
-    fn suspend(mut self) {
+    pub(crate) fn suspend(mut self) {
         kill_process(pid(self.running.id()), Signal::QUIT).unwrap();
         self.running.wait_for_end(DEADLINE).unwrap();
         let finished = self.running.finish(DEADLINE).unwrap();
@@ -131,7 +131,7 @@ impl Told {
 
     /// Ends its input.
     #[track_caller]
-    fn end(self) {
+    pub(crate) fn end(self) {
         let finished = self.running.finish(DEADLINE).unwrap().success().unwrap();
         assert_eq!(finished.stdout_text(), self.expected, "{finished}");
     }

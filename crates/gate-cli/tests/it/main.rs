@@ -20,6 +20,7 @@ mod limits;
 mod processes;
 mod programs;
 mod sdk;
+mod shell;
 mod signals;
 mod stage;
 mod standalone;
