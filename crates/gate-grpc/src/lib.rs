@@ -16,8 +16,9 @@
 //!   through its snapshot. Bytes that are no packets end the program.
 //! * When the connection is lost while a program uses the service, the server is connected to again (a command is started again), when the
 //!   program needs it. The service goes on from its last snapshot if there were no packets in that, or else from nothing, and gets the
-//!   calls that were not answered and the packets that were not taken. So a call can be made twice, but it is answered once. Programs that
-//!   have used streams end.
+//!   calls that were not answered and the packets that were not taken. So a call can be made twice, but it is answered once. A program
+//!   with streams ends, and the error says so: what has passed through them is in no snapshot, and a server that begins anew could give their
+//!   numbers to others. Streams of which both sides have sent both ends do not count.
 //! * A program waits for a server that is gone, but not for ever: [`Timeouts`].
 //! * A program that goes on from a snapshot has an instance of its own. Of two that go on from the same snapshot, both have the calls that were not
 //!   answered, and the server decides what else they share.
@@ -42,6 +43,7 @@ mod saved;
 mod server;
 mod services;
 mod session;
+mod streams;
 
 pub use config::{CommandError, Config, Event, Log, TargetError, Timeouts};
 pub use error::{CallError, ServerError, StartError};

@@ -29,6 +29,9 @@ pub(crate) const MAX_MESSAGE_TEXT: usize = 1 << 10;
 /// The longest line of a command's standard error that is logged in one piece, in bytes.
 pub(crate) const MAX_LINE: usize = 8 << 10;
 
+/// How many streams of a program are told apart. With more it is taken for granted that some are open.
+pub(crate) const MAX_STREAMS: usize = 4096;
+
 /// How many services a server can have: a list that is longer is a mistake.
 pub(crate) const MAX_SERVICES: usize = 1024;
 

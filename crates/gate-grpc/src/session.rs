@@ -12,7 +12,7 @@
 //! program and the instance since it was made, another one is made in the same way, and nothing has happened. Otherwise, one is made of the
 //! last snapshot, or as for a new program if there is none, or one with packets in it, which were sent since. It gets the calls that have not
 //! been answered and the packets that have not been taken; so a call can be made twice, but has one answer. That would make no sense to a
-//! program that has used streams, or has come from another host with calls outstanding that nobody knows: it ends.
+//! program that has streams, or has come from another host with calls outstanding that nobody knows: it ends.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,6 +35,7 @@ use crate::packets::{self, Received};
 use crate::proto::{CreateRequest, InstanceConfig};
 use crate::saved::Kept;
 use crate::server::Server;
+use crate::streams::{Sender, Streams};
 
 /// What a service is for, and where.
 pub(crate) struct Place {
@@ -56,8 +57,7 @@ pub(crate) struct Session {
     is_base_quiet: bool,
     /// Whether anything has passed between the program and the instance since it was made.
     has_progress: bool,
-    /// Whether there can be streams.
-    has_streams: bool,
+    streams: Streams,
     ledger: Ledger,
     /// Came from the server while it was suspended.
     undelivered: VecDeque<Undelivered>,
@@ -118,7 +118,7 @@ impl Session {
             base: kept.snapshot,
             is_base_quiet: kept.is_quiet,
             has_progress: false,
-            has_streams: kept.has_streams,
+            streams: Streams::new(kept.has_streams),
             ledger: kept.ledger,
             undelivered: VecDeque::new(),
             undelivered_bytes: 0,
@@ -214,6 +214,10 @@ impl Session {
             Ok(()) => {
                 self.has_progress = true;
                 if !has_taken {
+                    let entry = self.ledger.next();
+                    if let Some(received) = entry.and_then(|entry| Received::decode(&entry.packet).ok()) {
+                        self.streams.arrived(Sender::Program, &received);
+                    }
                     self.ledger.take();
                 }
                 self.wake();
@@ -269,7 +273,7 @@ impl Session {
             }
             Domain::Info => None,
             Domain::Flow | Domain::Data => {
-                self.has_streams = true;
+                self.streams.sent(&received);
                 None
             }
         };
@@ -324,7 +328,7 @@ impl Session {
         if !mem::take(&mut self.has_progress) {
             return Ok(());
         }
-        if self.has_streams {
+        if self.streams.are_there() {
             return Err(SessionError::Lost { name, what: "streams", source });
         }
         if !self.ledger.is_complete() {
@@ -446,7 +450,7 @@ impl Session {
             && let Some(undelivered) = self.undelivered.pop_front()
         {
             self.undelivered_bytes -= undelivered.packet.len();
-            send(&undelivered.packet, out);
+            self.send(&undelivered.packet, out);
         }
     }
 
@@ -468,7 +472,9 @@ impl Session {
                     let outgoing = self.undo();
                     self.is_base_quiet = outgoing.is_empty() && self.ledger.is_empty();
                     self.ledger.save(snapshot.is_empty());
-                    self.has_streams &= !snapshot.is_empty();
+                    if snapshot.is_empty() {
+                        self.streams = Streams::new(false);
+                    }
                     self.has_progress = false;
                     self.base = snapshot;
                     self.wake();
@@ -485,7 +491,7 @@ impl Session {
         let undelivered = self.undo();
         let kept = Kept {
             snapshot: self.base.clone(),
-            has_streams: self.has_streams,
+            has_streams: self.streams.are_there(),
             is_quiet: self.is_base_quiet,
             ledger: self.ledger.clone(),
             undelivered,
@@ -511,10 +517,11 @@ impl Service for Session {
     }
 
     fn handle(&mut self, packet: &Packet<'_>, _: &mut Outbox<'_>) -> Result<(), Failure> {
-        if matches!(packet.domain(), Domain::Flow | Domain::Data) {
-            self.has_streams = true;
+        let bytes = packets::encode(packet);
+        if let Ok(received) = Received::decode(&bytes) {
+            self.streams.sent(&received);
         }
-        self.ledger.push(packets::encode(packet), packet.domain() == Domain::Call);
+        self.ledger.push(bytes, packet.domain() == Domain::Call);
         Ok(())
     }
 
@@ -558,18 +565,20 @@ impl Session {
             && let Poll::Ready(packet) = self.poll_packet(context)
         {
             match packet? {
-                Some(packet) => send(&packet.packet, out),
+                Some(packet) => self.send(&packet.packet, out),
                 None => break,
             }
         }
         Ok(())
     }
-}
 
-fn send(packet: &[u8], out: &mut Outbox<'_>) {
-    if let Ok(received) = Received::decode(packet) {
-        out.packet(received.domain, received.index, received.content)
-            .expect("its size is that of a packet that was looked at");
+    /// Hands a packet to the program.
+    fn send(&mut self, packet: &[u8], out: &mut Outbox<'_>) {
+        if let Ok(received) = Received::decode(packet) {
+            self.streams.arrived(Sender::Server, &received);
+            out.packet(received.domain, received.index, received.content)
+                .expect("its size is that of a packet that was looked at");
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Servers that go away while programs use them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gate_grpc::{Services, Timeouts};
 use gate_packet::Domain;
 
 use crate::harness::{EchoServer, Events, Program, children, config, echo_path, run, start};
+use crate::misbehaviour::{Behaviour, listen};
 
 #[test]
 fn a_program_without_calls_does_not_notice() {
@@ -211,6 +213,29 @@ fn a_command_is_started_again() {
         assert_eq!(program.reply().await, b"2");
         log.wait("exited signal: 9").await;
         services.close().await;
+    });
+}
+
+#[test]
+fn a_program_whose_streams_have_ended_does_not_notice() {
+    run(async {
+        let server = listen(Behaviour::LosesInfos, None).await;
+        let services = start(&[], &[&server.target()]).await;
+        let mut program = Program::start(&services, "bad").await;
+        // What the program sends comes back, so both send both ends.
+        for domain in [Domain::Flow, Domain::Data] {
+            program.send(domain, &[0; 8]).await.unwrap();
+            assert_eq!(program.next().await.unwrap().domain, domain);
+        }
+        program.info(b"").await;
+        assert_eq!(program.next().await.unwrap().domain, Domain::Info);
+        assert_eq!(server.creates.load(Ordering::Relaxed), 2);
+
+        program.send(Domain::Flow, &[0; 8]).await.unwrap();
+        assert_eq!(program.next().await.unwrap().domain, Domain::Flow);
+        program.put(Domain::Info, b"");
+        let failure = program.failure().await;
+        assert!(failure.contains("with what the server knew of the program's streams"), "{failure}");
     });
 }
 

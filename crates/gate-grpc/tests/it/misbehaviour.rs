@@ -33,6 +33,8 @@ pub(crate) enum Behaviour {
     Send(Vec<u8>),
     /// As `Good`, but packets are refused.
     HandleError(CallFailure),
+    /// As `Good`, but every other notification is refused as if the server were about to end.
+    LosesInfos,
     /// Packets are never taken.
     HandleHangs,
     CreateHangs,
@@ -86,6 +88,7 @@ struct Bad {
     behaviour: Behaviour,
     sender: Mutex<Option<mpsc::Sender<Item>>>,
     created: Mutex<Vec<u8>>,
+    infos: AtomicU32,
     shutdowns: Arc<AtomicU32>,
     creates: Arc<AtomicU32>,
 }
@@ -97,6 +100,7 @@ pub(crate) async fn listen(behaviour: Behaviour, identity: Option<(String, Strin
         behaviour,
         sender: Mutex::default(),
         created: Mutex::default(),
+        infos: AtomicU32::default(),
         shutdowns: Arc::clone(&shutdowns),
         creates: Arc::clone(&creates),
     });
@@ -186,6 +190,12 @@ impl Instance for Bad {
         let packet = match &self.behaviour {
             Behaviour::HandleError(CallFailure::Unavailable) => return Err(Status::unavailable("busy")),
             Behaviour::HandleError(_) => return Err(Status::internal("broken")),
+            Behaviour::LosesInfos
+                if request.get_ref().data[6] == Domain::Info.number()
+                    && self.infos.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) =>
+            {
+                return Err(Status::unavailable("soon"));
+            }
             Behaviour::HandleHangs => std::future::pending().await,
             Behaviour::StreamError => Err(Status::internal("broken")),
             Behaviour::Send(packet) => Ok(packet.clone()),
