@@ -75,6 +75,10 @@
 //!   saved, in the host where it was; a program that goes on elsewhere finds the keys of that host. A copy of a program, which goes on from
 //!   the same snapshot, has the same keys: each finds what the other has changed.
 //! - The bytes of a quota are those of keys and values.
+//!
+//! # The database
+//! It is one file for all principals, of which a host process is the only user while it runs. Removing the file while there is no such process
+//! removes the keys of everybody. Those of one principal are removed, and counted, by programs of that principal alone.
 
 /// The longest key, in bytes: its length is one byte.
 pub const MAX_KEY_BYTES: usize = 255;
