@@ -15,9 +15,6 @@ use crate::workshop::{self, Workshop};
 /// How long a program has the processors for itself first. What ends in this time never costs more than compiling it once.
 const HEAD_START: Duration = Duration::from_millis(20);
 
-/// Who compiles, one after the other.
-const TIERS: [Tier; 2] = [Tier::Winch, Tier::Cranelift];
-
 /// A module that is being compiled in a container of its own. Dropping it gives that up.
 #[derive(Debug)]
 pub(crate) struct Better {
@@ -32,24 +29,28 @@ struct Work {
     module: std::os::fd::OwnedFd,
     limits: JobLimits,
     cache: Option<Cache>,
-    keys: [(Tier, Key); TIERS.len()],
+    /// Who compiles, one after the other.
+    keys: Vec<(Tier, Key)>,
     wanted: PipeReader,
 }
 
 impl Better {
     /// Begins after a while. `None` if that is impossible: then the program runs as it does.
-    pub(crate) fn start(workshop: &mut Workshop<'_>, module: &Module) -> Option<Self> {
+    pub(crate) fn start(workshop: &mut Workshop<'_>, module: &Module, tiers: &[Tier]) -> Option<Self> {
         let (reader, wanted) = std::io::pipe().ok()?;
         let work = Work {
             container: session::container_options(workshop.options, crate::runtime::find().ok()?),
             module: module.file.try_clone().ok()?,
             limits: workshop::compile_limits(workshop.options),
             cache: workshop.cache(),
-            keys: TIERS.map(|tier| (tier, workshop::key(&workshop.readiness, module, tier, Stops::Flag))),
+            keys: tiers
+                .iter()
+                .map(|tier| (*tier, workshop::key(&workshop.readiness, module, *tier, Stops::Flag)))
+                .collect(),
             wanted: reader,
         };
         let mut waker = workshop.signals.waker().ok()?;
-        let (sender, results) = sync_channel(TIERS.len());
+        let (sender, results) = sync_channel(tiers.len());
         let thread = std::thread::Builder::new().name("compiler".to_owned());
         thread
             .spawn(move || {

@@ -217,13 +217,17 @@ impl Lives<'_> {
             workshop.timings.cached = Some(true);
             return Ok(artifact);
         }
-        // Nothing is compiled, so that nothing is worth keeping.
-        let artifact = workshop.compile_now(module, Tier::Interpreter, stops)?;
-        let artifact = artifact.map_err(|undone| workshop.compiling().failure(undone, workshop.signals))?;
-        workshop.timings.cached = Some(false);
+        // The program has ended before that was compiled.
+        if let Some(artifact) = workshop.cached(module, Tier::Winch, stops) {
+            workshop.timings.cached = Some(true);
+            self.launch.tier = Tier::Winch;
+            self.better = Better::start(workshop, module, &[Tier::Cranelift]);
+            return Ok(artifact);
+        }
+        let artifact = workshop.interpretable(module, stops)?;
         self.launch.tier = Tier::Interpreter;
-        self.better = Better::start(workshop, module);
-        Ok(artifact.artifact)
+        self.better = Better::start(workshop, module, &[Tier::Winch, Tier::Cranelift]);
+        Ok(artifact)
     }
 
     fn compile_again(&mut self) -> Result<Sealed, Failure> {

@@ -116,8 +116,17 @@ impl<'a> Workshop<'a> {
         Ok(Ok(artifact))
     }
 
-    /// Compiles the module.
-    pub(crate) fn compile_now(
+    /// The module prepared to be interpreted, which is not worth keeping.
+    pub(crate) fn interpretable(&mut self, module: &Module, stops: Stops) -> Result<Sealed, Failure> {
+        self.timings.cached = Some(false);
+        let made = self.compile_now(module, Tier::Interpreter, stops)?;
+        let Compiled { artifact, validate_time, compile_time, .. } =
+            made.map_err(|undone| self.compiling().failure(undone, self.signals))?;
+        self.timings.compile = Some(validate_time + compile_time);
+        Ok(artifact)
+    }
+
+    fn compile_now(
         &mut self,
         module: &Module,
         tier: Tier,

@@ -103,7 +103,7 @@ fn damaged_code_is_compiled_again() {
 fn a_cold_cache_can_be_shared() {
     let stage = Stage::new();
     let module = Guest::CsvToJson.path().unwrap();
-    let start = || stage.gate().arg(&module).start().unwrap();
+    let start = || stage.gate().arg("--engine=cranelift").arg(&module).start().unwrap();
     let all = [start(), start(), start()];
     for mut running in all {
         running.write(b"name,size\nx,1\n").unwrap();

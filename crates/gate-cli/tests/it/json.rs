@@ -46,7 +46,14 @@ fn document(finished: &Finished) -> Value {
 #[test]
 fn a_normal_end() {
     let stage = Stage::new();
-    let run = || stage.gate().arg("--json").arg(probe()).args(["output", "1000"]).run(DEADLINE).unwrap();
+    // What is interpreted is not kept.
+    let run = |engine| {
+        let gate = stage.gate().args(["--json", "--engine", engine]).arg(probe());
+        gate.args(["output", "1000"]).run(DEADLINE).unwrap()
+    };
+    let interpreted = document(&run("auto"));
+    assert_eq!((&interpreted["engine"], &interpreted["cached"]), (&"auto".into(), &false.into()));
+    let run = || run("cranelift");
     let first = document(&run());
     assert_eq!(first["state"], "halted");
     assert_eq!(
@@ -57,7 +64,7 @@ fn a_normal_end() {
         (&first["result"], &first["cached"], &first["output_bytes"]),
         (&0.into(), &false.into(), &1000.into())
     );
-    assert_eq!((&first["engine"], &first["fs_bytes"]), (&"auto".into(), &0.into()));
+    assert_eq!((&first["engine"], &first["fs_bytes"]), (&"cranelift".into(), &0.into()));
     assert!(first["memory_peak_bytes"].as_u64().unwrap() >= 65536, "{first}");
     assert!(first["resident_peak_bytes"].as_u64().unwrap() > 65536, "{first}");
     assert_eq!(first["module_sha256"].as_str().unwrap().len(), 64);

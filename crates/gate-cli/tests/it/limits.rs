@@ -189,8 +189,12 @@ fn output() {
 #[test]
 fn compiling_takes_no_longer_than_it_may() {
     let stage = Stage::new();
-    let finished =
-        stage.gate().args(["--compile-time=100ms"]).arg(Guest::Sqlite.path().unwrap()).run(DEADLINE).unwrap();
+    let finished = stage
+        .gate()
+        .args(["--engine=cranelift", "--compile-time=100ms"])
+        .arg(Guest::Sqlite.path().unwrap())
+        .run(DEADLINE)
+        .unwrap();
     check_line(&finished, 126, &["compiling module", "takes more than 100ms (--compile-time)"]);
     stage.assert_no_files_left();
 }
@@ -200,7 +204,7 @@ fn compiling_takes_no_more_memory_than_it_may() {
     let stage = Stage::new();
     let finished = stage
         .gate()
-        .args(["--compile-memory=24MiB"])
+        .args(["--engine=cranelift", "--compile-memory=24MiB"])
         .arg(Guest::Sqlite.path().unwrap())
         .run(DEADLINE)
         .unwrap();

@@ -55,6 +55,14 @@ fn scenarios_print_the_same_in_bytecode() {
     }
 }
 
+#[test]
+fn scenarios_print_the_same_when_they_are_interpreted() {
+    let guests = [Guest::WordCount, Guest::CsvToJson, Guest::Lua, Guest::Sqlite];
+    for scenario in SCENARIOS.iter().filter(|scenario| guests.contains(&scenario.guest)) {
+        run_scenario(scenario, "interpreter");
+    }
+}
+
 /// Those that use nothing that the baseline compiler lacks.
 #[test]
 fn scenarios_print_the_same_from_the_baseline_compiler() {

@@ -18,7 +18,7 @@ use crate::chance::{Chance, setting};
 use crate::signals::pid;
 use crate::stage::{DEADLINE, Stage};
 
-const ENGINES: [&str; 3] = ["cranelift", "winch", "pulley"];
+const ENGINES: [&str; 4] = ["cranelift", "winch", "pulley", "interpreter"];
 
 /// The status of a gate that has suspended its program.
 const SUSPENDED: i32 = 131;
