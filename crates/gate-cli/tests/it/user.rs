@@ -78,7 +78,8 @@ impl User {
         // Once compiled, once from the cache at its usual place.
         let module = self.module("broken.wasm", &fs::read(broken()).unwrap());
         for _ in 0..2 {
-            let finished = self.gate().args(options).arg(&module).run(DEADLINE).unwrap();
+            let gate = self.gate().args(options).arg("--engine=cranelift").arg(&module);
+            let finished = gate.run(DEADLINE).unwrap();
             assert_eq!(finished.status.code(), Some(134), "{finished}");
             assert!(finished.stderr_text().starts_with("gate: trap: integer divide by zero\n"), "{finished}");
         }
