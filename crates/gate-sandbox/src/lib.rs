@@ -10,7 +10,7 @@
 //! | nothing open but what has a fixed number, and the files a worker was given | [`descriptors`] | each worker |
 //! | system calls | [`filter`] | zygote and workers, one list per stage |
 //!
-//! [`process`], [`channel`], [`memfd`], [`stop`] and [`wait`] are the tools by which the processes are made and talk.
+//! [`process`], [`channel`], [`memfd`], [`ring`], [`stop`] and [`wait`] are the tools by which the processes are made and talk.
 //!
 //! Needs Linux 5.10 or later on x86-64 or ARM64. Only Landlock, speculation controls and control groups may be missing
 //! on a host; they report it. Everything else works or is an error.
@@ -26,6 +26,7 @@ pub mod filter;
 pub mod layers;
 pub mod memfd;
 pub mod process;
+pub mod ring;
 pub mod stop;
 mod sys;
 pub mod wait;
