@@ -14,6 +14,10 @@ pub(crate) fn element(array: u32, index: u32, size: u32) -> Result<u32, Stop> {
     array.checked_add(offset).ok_or(OutOfBounds).map_err(wild)
 }
 
+pub(crate) fn bytes(memory: &[u8], ptr: u32, len: u32) -> Result<&[u8], Stop> {
+    memory::bytes(memory, ptr, len).map_err(wild)
+}
+
 pub(crate) fn bytes_mut(memory: &mut [u8], ptr: u32, len: u32) -> Result<&mut [u8], Stop> {
     memory::bytes_mut(memory, ptr, len).map_err(wild)
 }

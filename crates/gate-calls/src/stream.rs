@@ -39,11 +39,68 @@ impl Vectors {
         Ok(false)
     }
 
+    /// The buffers from number `first` on, as many as are written at once, when `before` bytes have been written.
+    fn parts(self, memory: &[u8], first: u32, before: u32) -> Parts<'_> {
+        let mut parts =
+            Parts { slices: [IoSlice::new(&[]); PARTS], bytes: 0, behind: first, end: End::Whole };
+        for slice in &mut parts.slices {
+            if parts.behind == self.count {
+                break;
+            }
+            // Buffers can overlap, so that their sum may be more than the program could be told.
+            let room = u32::MAX - before - parts.bytes;
+            let buffer = self.get(memory, parts.behind).and_then(|(ptr, len)| {
+                let buffer = if len == 0 { &[] } else { guest::bytes(memory, ptr, len)? };
+                Ok((buffer, len))
+            });
+            match buffer {
+                Ok((buffer, len)) => {
+                    let taken = len.min(room);
+                    *slice = IoSlice::new(buffer.get(..taken as usize).unwrap_or(buffer));
+                    parts.bytes += taken;
+                    parts.behind += 1;
+                    if taken < len {
+                        parts.end = End::Cut;
+                        break;
+                    }
+                }
+                Err(stop) => {
+                    parts.end = End::Wild(stop);
+                    break;
+                }
+            }
+        }
+        parts
+    }
+
     fn get(self, memory: &[u8], index: u32) -> Result<(u32, u32), Stop> {
         let bytes = guest::read(memory, guest::element(self.ptr, index, VECTOR_SIZE)?)?;
         let [p0, p1, p2, p3, l0, l1, l2, l3] = bytes;
         Ok((u32::from_le_bytes([p0, p1, p2, p3]), u32::from_le_bytes([l0, l1, l2, l3])))
     }
+}
+
+/// How many buffers are written at once. A packet has a header, content, and padding; content may have some parts itself.
+const PARTS: usize = 16;
+
+/// Buffers that are written at once.
+struct Parts<'a> {
+    slices: [IoSlice<'a>; PARTS],
+    /// How long all of them are together.
+    bytes: u32,
+    /// The number of the buffer behind the last of them.
+    behind: u32,
+    end: End,
+}
+
+/// What comes behind [`Parts`].
+enum End {
+    /// More of them, or nothing.
+    Whole,
+    /// The rest of the last one, which is too much.
+    Cut,
+    /// A buffer outside of memory. What is before it is written all the same.
+    Wild(Stop),
 }
 
 /// What came of a transfer.
@@ -67,9 +124,29 @@ pub(crate) fn receive(
     transfer(memory, vectors, committed, |buffer| host.read(Stream::Packets, &mut [IoSliceMut::new(buffer)]))
 }
 
-/// Writes packets from `vectors`.
-pub(crate) fn send(memory: &mut [u8], host: &mut dyn Host, vectors: Vectors) -> Result<Transfer, Stop> {
-    transfer(memory, vectors, false, |buffer| host.write(Stream::Packets, &[IoSlice::new(buffer)]))
+/// Writes packets from `vectors`, several at once: each write may wake somebody, who has no use for a part of a packet.
+pub(crate) fn send(memory: &[u8], host: &mut dyn Host, vectors: Vectors) -> Result<Transfer, Stop> {
+    let (mut bytes, mut next) = (0, 0);
+    while next < vectors.count {
+        let Parts { slices, bytes: wanted, behind, end } = vectors.parts(memory, next, bytes);
+        next = behind;
+        // There is nothing to write if all are empty.
+        let written = if wanted > 0 { host.write(Stream::Packets, &slices) } else { Ok(0) };
+        let done = match written {
+            Ok(done) => u32::try_from(done).unwrap_or(wanted).min(wanted),
+            Err(StreamError::Errno(_)) => 0,
+            Err(StreamError::Stop(Stop::Interrupted)) if bytes > 0 => 0,
+            Err(StreamError::Stop(stop)) => return Err(stop),
+        };
+        bytes += done;
+        match end {
+            _ if done < wanted => return Ok(Transfer { bytes, short: true }),
+            End::Wild(stop) => return Err(stop),
+            End::Cut => return Ok(Transfer { bytes, short: true }),
+            End::Whole => {}
+        }
+    }
+    Ok(Transfer { bytes, short: false })
 }
 
 /// Writes `vectors` to the log. What the log does not take is lost; the program is not told.

@@ -134,13 +134,14 @@ impl Host for FakeHost {
         if self.write_interrupts {
             return Err(StreamError::Stop(Stop::Interrupted));
         }
-        let len = self.room.min(bufs[0].len());
-        if len == 0 {
-            return Err(Errno::Again.into());
+        let mut written = 0;
+        for buf in bufs {
+            let len = self.room.min(buf.len());
+            self.room -= len;
+            self.output.extend_from_slice(&buf[..len]);
+            written += len;
         }
-        self.room -= len;
-        self.output.extend_from_slice(&bufs[0][..len]);
-        Ok(len)
+        if written == 0 { Err(Errno::Again.into()) } else { Ok(written) }
     }
 
     fn wait(&mut self, interests: &[Interest], timeout: Option<Duration>) -> Result<Vec<Readiness>, Stop> {
