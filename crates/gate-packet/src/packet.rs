@@ -136,6 +136,14 @@ impl<'a> Packet<'a> {
         Ok(Some((Packet::new(header, content), rest)))
     }
 
+    /// How many bytes there are to come of the packet at the beginning of `bytes`, padding included; 0 if it is complete or broken, or there is
+    /// so little of it that this cannot be known.
+    #[must_use]
+    pub fn lacking(bytes: &[u8]) -> usize {
+        let header = bytes.first_chunk().and_then(|first| Header::decode(*first).ok());
+        header.map_or(0, |header| padded(header.size).saturating_sub(bytes.len()))
+    }
+
     /// Whom it is for, or from.
     #[must_use]
     pub fn code(&self) -> Code {

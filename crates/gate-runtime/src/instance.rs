@@ -32,7 +32,7 @@ use gate_wire::worker::{Event, Launch, Personality, RefusalKind, Request};
 
 use crate::container::{Container, ContainerError, Heard, Process};
 use crate::job::Sealed;
-use crate::packets::{Packets, Services};
+use crate::packets::{Packets, PacketsError, Services};
 use crate::run::{Crash, Given, Limit, Report, Verdict};
 use crate::suspended::Suspended;
 use crate::watch::Watch;
@@ -134,7 +134,8 @@ impl Instance {
         descriptors.extend(given.image.filter(|_| launch.has_image));
         if let Some(suspended) = suspended {
             descriptors.push(suspended.state.file.as_fd());
-            descriptors.extend(theirs);
+            let packets = suspended.packets.iter();
+            descriptors.extend(packets.flat_map(|(packets, theirs)| [theirs.as_fd(), packets.ring()]));
             descriptors.extend(suspended.memories());
         }
         let instance = Self {
@@ -222,9 +223,15 @@ impl Instance {
     ) -> Result<(), ContainerError> {
         if matches!(self.state, State::Alive)
             && let Some(packets) = &mut self.packets
-            && let Err(fault) = packets.poll(context)
+            && let Err(error) = packets.poll(context)
         {
-            self.end(container, fault.into(), true, Instant::now())?;
+            let verdict = match error {
+                PacketsError::Fault(fault) => fault.into(),
+                PacketsError::Nonsense(nonsense) => Verdict::Failed {
+                    message: format!("the program's process does not count right: {nonsense}"),
+                },
+            };
+            self.end(container, verdict, true, Instant::now())?;
         }
         Ok(())
     }
@@ -370,11 +377,12 @@ impl Instance {
                     }
                     self.load_time = Some(Duration::from_micros(load_micros));
                     if has_packets {
+                        let Some(ring) = descriptors.pop() else { return nonsense() };
                         let end = descriptors.pop().map(|theirs| identity(theirs.as_fd()));
                         let Some(Ok(end)) = end else { return nonsense() };
                         self.packet_end = Some(end);
                         let Some(socket) = descriptors.pop() else { return nonsense() };
-                        let packets = Packets::new(socket, &self.services);
+                        let packets = Packets::new(socket, ring, &self.services);
                         self.packets = packets.map_err(|source| ContainerError::Wait { source })?;
                         if self.packets.is_none() {
                             return nonsense();

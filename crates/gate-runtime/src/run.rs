@@ -214,7 +214,7 @@ async fn finish(
 }
 
 /// What happens to a program until there is a verdict.
-async fn watch_over(
+pub(crate) async fn watch_over(
     container: &mut Container,
     instance: &mut Instance,
     launched: Instant,
@@ -228,26 +228,32 @@ async fn watch_over(
     let suspend_at = given.suspend_after.and_then(|time| launched.checked_add(time));
     let (mut cancelled, mut suspended) = (false, false);
     let mut alarm: Option<(Instant, Pin<Box<Sleep>>)> = None;
+    // Whether there can be anything to look at besides packets, as there is in the beginning. Nearly always it is packets.
+    let mut due = true;
     poll_fn(|context| {
         loop {
+            let mut look = std::mem::take(&mut due);
             if is_ready(Some(&control), context) {
                 container.pump()?;
+                look = true;
             }
             let now = Instant::now();
             // Whoever wanted the end still wants it: that is no news.
             if !cancelled && is_ready(cancel.as_ref(), context) {
                 instance.cancel(container)?;
-                cancelled = true;
+                (cancelled, look) = (true, true);
             }
             let wanted = is_ready(suspend.as_ref(), context) || suspend_at.is_some_and(|at| now >= at);
             if !suspended && wanted {
                 instance.suspend();
-                suspended = true;
+                (suspended, look) = (true, true);
             }
             // First what has come is noticed, then all of it is looked at: what comes meanwhile is noticed again.
             // One that has closed its socket says nothing more.
             let news = instance.descriptor().is_some() && is_ready(socket.as_ref(), context);
-            if let Some(report) = instance.advance(container, now)? {
+            if (look || news)
+                && let Some(report) = instance.advance(container, now)?
+            {
                 return Poll::Ready(Ok(report));
             }
             // After that: it can have been told only now where its packets are, by a message that nothing had announced yet, nor
@@ -261,7 +267,7 @@ async fn watch_over(
                 }
                 Some(_) => {}
             }
-            let due = alarm.as_mut().is_some_and(|(_, alarm)| alarm.as_mut().poll(context).is_ready());
+            due = alarm.as_mut().is_some_and(|(_, alarm)| alarm.as_mut().poll(context).is_ready());
             if due {
                 alarm = None;
             } else if !news {

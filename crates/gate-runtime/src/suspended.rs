@@ -34,7 +34,7 @@ pub struct Suspended {
     pub(crate) state: Sealed,
     /// Each in a file of its own, that a process can map as the memory itself.
     pub(crate) memories: Vec<OwnedFd>,
-    /// Of a program of Gate's own interface: what is on the way, and the program's end.
+    /// Of a program of Gate's own interface: what is on the way, and the program's end of the socket.
     pub(crate) packets: Option<(Packets, OwnedFd)>,
 }
 
@@ -87,7 +87,7 @@ impl Suspended {
     /// [`Fault`]: it cannot be written down, nor continued.
     pub async fn buffers(&mut self) -> Result<Option<Buffers>, Fault> {
         match &mut self.packets {
-            Some((packets, theirs)) => packets.save(theirs).await.map(Some),
+            Some((packets, _)) => packets.save().await.map(Some),
             None => Ok(None),
         }
     }
@@ -134,7 +134,7 @@ pub struct Restored {
 #[derive(Debug)]
 pub enum Restoration {
     /// It is restored.
-    Done(Restored),
+    Done(Box<Restored>),
     /// It is not.
     Undone(Undone),
     /// Its packet buffers make no sense.
@@ -218,7 +218,7 @@ async fn restored(files: Vec<Sealed>, services: &Services) -> Result<Restoration
         }
     };
     let suspended = Suspended { state, memories, packets };
-    Ok(Restoration::Done(Restored { module, suspended }))
+    Ok(Restoration::Done(Box::new(Restored { module, suspended })))
 }
 
 fn read_buffers(file: &Sealed) -> std::io::Result<Result<Buffers, BuffersError>> {

@@ -19,7 +19,7 @@ pub const STDOUT: RawFd = 1;
 pub const STDERR: RawFd = 2;
 /// Channel to the supervisor.
 pub const CONTROL: RawFd = 3;
-/// Socket for the packets of services.
+/// Socket by which a program and its supervisor wake each other for packets of services.
 pub const PACKETS: RawFd = 4;
 /// What a program's process writes about itself when it is stopped: a file of [`crate::memfd::create_sized`], because
 /// the filter lets it write there and nothing else bounds how much.

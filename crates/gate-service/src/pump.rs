@@ -201,6 +201,12 @@ impl Pump {
         !self.has_failed && self.has_room() && matches!(Packet::split_first(self.inbox.as_slice()), Ok(None))
     }
 
+    /// How much of the program there is to read at least before another packet is complete, in bytes; 0 if that is not known.
+    #[must_use]
+    pub fn lacking(&self) -> usize {
+        Packet::lacking(self.inbox.as_slice())
+    }
+
     /// Takes bytes that the program has sent. How they are cut makes no difference.
     ///
     /// They are only kept, so whoever calls it when [`Pump::wants_input`] says no, as after the program has stopped, sees to it that

@@ -104,7 +104,7 @@ pub struct Resume {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Run a program. Comes with the artifact, standard input, output and error, and the file system image if there
-    /// is one; if it continues, with its state, the packet stream, and the linear memories.
+    /// is one; if it continues, with its state, the packet socket and ring, and the linear memories.
     Launch(Box<Launch>),
     /// Continue the program that was launched with [`Launch::resume`]. It is loaded meanwhile. Comes with the code that
     /// continues it, if it was in the middle of something.
@@ -174,7 +174,7 @@ pub enum RefusalKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The program is loaded and starts or continues now. A new [`Personality::Gate`] program's comes with both ends of the
-    /// packet socket, the runtime's first.
+    /// packet socket, the runtime's first, and the packet ring.
     Running {
         /// Which interface it uses.
         personality: Personality,
@@ -191,7 +191,7 @@ pub enum Event {
         statistics: Statistics,
     },
     /// The program has stopped, as it was asked to. Comes with a memfd that holds its state, the program's end of the
-    /// packet stream, and the memfds of its linear memories. The last message of its process.
+    /// packet socket, and the memfds of its linear memories. The last message of its process.
     Suspended {
         /// What it used.
         statistics: Statistics,
@@ -450,7 +450,7 @@ impl Launch {
 impl Resume {
     fn descriptors(self) -> usize {
         // Its state comes always.
-        1 + usize::from(self.has_packets) + usize::try_from(self.memories).unwrap_or(usize::MAX >> 1)
+        1 + 2 * usize::from(self.has_packets) + usize::try_from(self.memories).unwrap_or(usize::MAX >> 1)
     }
 }
 
@@ -463,7 +463,7 @@ impl Event {
             Self::Suspended { memories, has_packets, .. } => {
                 1 + usize::from(*has_packets) + usize::try_from(*memories).unwrap_or(usize::MAX >> 1)
             }
-            Self::Running { has_packets, .. } => 2 * usize::from(*has_packets),
+            Self::Running { has_packets, .. } => 3 * usize::from(*has_packets),
             Self::Compiled { .. } => 1,
             Self::Finished { .. }
             | Self::Done { .. }

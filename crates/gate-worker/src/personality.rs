@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +11,7 @@ use gate_abi::host::Stop;
 use gate_abi::import::{Function, Personality};
 use gate_calls::Calls;
 use gate_fs::{Backing, Fs, Limits};
+use gate_sandbox::ring::{self, Ring, Side};
 use gate_sandbox::{descriptors, memfd};
 use gate_snapshot::State;
 use gate_wasi::Wasi;
@@ -50,8 +51,9 @@ impl ProgramCalls {
         personality: Personality,
         launch: &Launch,
         image: Option<File>,
+        packets: Option<Ring>,
     ) -> anyhow::Result<Self> {
-        let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes);
+        let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes, packets);
         let kind = match personality {
             Personality::Gate => {
                 let calls = Calls::start(TIME_RESOLUTION, 0, &mut host)
@@ -76,8 +78,9 @@ impl ProgramCalls {
         personality: Personality,
         launch: &Launch,
         before: &Before,
+        packets: Option<Ring>,
     ) -> anyhow::Result<Self> {
-        let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes);
+        let mut host = WorkerHost::new(launch.terminals, launch.limits.output_bytes, packets);
         let Before { file, host: part, monotonic_nanos } = before;
         let saved = file.part(part.clone()).context("the program's state is cut off")?;
         let kind = match personality {
@@ -146,17 +149,25 @@ impl ProgramCalls {
     }
 }
 
-/// A new packet stream: puts the program's end in its place, and gives the other one.
-pub(crate) fn packet_stream() -> anyhow::Result<OwnedFd> {
+/// The runtime's part of a new packet stream: its end of the socket, and the ring.
+pub(crate) struct PacketStream {
+    pub(crate) socket: OwnedFd,
+    pub(crate) ring: OwnedFd,
+}
+
+/// Makes a new packet stream, and puts the program's end of the socket in its place.
+pub(crate) fn packet_stream() -> anyhow::Result<(PacketStream, Ring)> {
     let (ours, theirs) = rustix::net::socketpair(
         AddressFamily::UNIX,
         SocketType::STREAM,
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         None,
     )
-    .context("cannot make the packet stream")?;
+    .context("cannot make the socket of the packet stream")?;
     descriptors::place(ours, descriptors::PACKETS)?;
-    Ok(theirs)
+    let file = ring::create().context("cannot make the ring of the packet stream")?;
+    let ring = Ring::open(file.as_fd(), Side::Program)?;
+    Ok((PacketStream { socket: theirs, ring: file }, ring))
 }
 
 fn limits(launch: &Launch) -> Limits {

@@ -20,6 +20,7 @@ use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{Filter, FilterError, Stage};
 use gate_sandbox::layers::limits::Limits;
 use gate_sandbox::layers::{cpu, shuffle};
+use gate_sandbox::ring::{Ring, Side};
 use gate_sandbox::{descriptors, memfd, process, stop};
 use gate_snapshot::State;
 use gate_wire::worker::{self, Event, Launch, RefusalKind, Request, Statistics};
@@ -112,12 +113,15 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let mut place_keeper = Some(received_artifact);
     let mut before = None;
     let mut adopted = None;
+    let mut ring = None;
     if let Some(resume) = launch.resume {
         before = Some(Given::read(away(next()?)?)?);
         if resume.has_packets {
             let packets = away(next()?)?;
             drop(place_keeper.take());
             descriptors::place(packets, descriptors::PACKETS)?;
+            let file = away(next()?)?;
+            ring = Some(Ring::open(file.as_fd(), Side::Program).context("cannot use the packet ring")?);
         }
         adopted = Some(descriptors.map(away).collect::<Result<_, _>>()?);
     }
@@ -142,12 +146,20 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     }
     drop(buffer);
     let personality = program.facts().personality;
+    let mut packets = None;
+    if personality == Personality::Gate && ring.is_none() {
+        drop(place_keeper.take());
+        let (new, own) = personality::packet_stream()?;
+        packets = Some(new);
+        ring = Some(own);
+    }
+    let has_packets = ring.is_some();
     let fresh;
     let mut continues_as_a_whole = false;
     let (start, calls) = match before {
         Some(Given { state, calls }) => {
             continues_as_a_whole = runs_as_a_whole(&program, &state.entry);
-            let calls = match ProgramCalls::restore(personality, &launch, &calls) {
+            let calls = match ProgramCalls::restore(personality, &launch, &calls, ring) {
                 Ok(calls) => calls,
                 Err(error) => return Ok(Last::refused(RefusalKind::Damaged, &error)),
             };
@@ -159,16 +171,10 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
                 Err(Refused(kind, message)) => return Ok(Last::of(Event::Refused { kind, message })),
             };
             let (entry, arguments) = (&fresh.0, &*fresh.1);
-            (Start::Fresh { entry, arguments }, ProgramCalls::new(personality, &launch, image)?)
+            (Start::Fresh { entry, arguments }, ProgramCalls::new(personality, &launch, image, ring)?)
         }
     };
     drop(place_keeper);
-    let has_packets = launch.resume.is_some_and(|resume| resume.has_packets);
-    let packets = match personality {
-        Personality::Gate if !has_packets => Some(personality::packet_stream()?),
-        Personality::Gate | Personality::Wasi => None,
-    };
-    let has_packets = has_packets || packets.is_some();
     if let Some(flag) = program.stop_flag() {
         stop::set_word(flag.leak());
     }
@@ -181,7 +187,8 @@ fn work(prepared: &Prepared, final_filter: &Filter) -> anyhow::Result<Last> {
     let running = Event::Running { personality, load_micros, has_packets: packets.is_some() };
     // Its own end too: whoever gets it back one day recognizes it.
     let own = descriptors::fixed(descriptors::PACKETS);
-    let with: Vec<_> = packets.iter().flat_map(|packets| [packets.as_fd(), own]).collect();
+    let with: Vec<_> =
+        packets.iter().flat_map(|packets| [packets.socket.as_fd(), own, packets.ring.as_fd()]).collect();
     socket.send(&running.encode(), &with)?;
     drop(with);
     drop(packets);

@@ -108,3 +108,13 @@ fn debug_output_does_not_show_content() {
     let text = format!("{:?}", parser.next(&mut &bytes[..]).unwrap().unwrap());
     assert!(text.contains("size: 10") && !text.contains("211"), "{text}");
 }
+
+#[test]
+fn what_a_packet_lacks() {
+    let packet = b"\x0d\0\0\0\0\0\0\0hello\0\0\0";
+    for (length, lacking) in [(0, 0), (7, 0), (8, 8), (12, 4), (15, 1), (16, 0)] {
+        assert_eq!(Packet::lacking(&packet[..length]), lacking, "{length}");
+    }
+    assert_eq!(Packet::lacking(&[packet.as_slice(), b"more"].concat()), 0);
+    assert_eq!(Packet::lacking(b"\x07\0\0\0\0\0\0\0"), 0, "it is none");
+}

@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
 
 use gate_sandbox::channel::{Channel, MAX_MESSAGE_BYTES};
+use gate_sandbox::memfd;
+use gate_sandbox::ring::{self, Ready, Ring, Side};
 use gate_wire::worker::{Entry, Limits, Outcome, Statistics, Tier};
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
@@ -194,12 +197,30 @@ fn a_process_that_stays_after_its_last_word_is_killed() {
     killed.recv().unwrap();
 }
 
-/// A discovery of the service "foo", and then calls of it without end. There is none, so they are dropped.
-fn flood(mut packets: UnixStream) {
-    let discovery = *b"\x0e\0\0\0\xff\xff\0\0\x01\0\x03foo\0\0";
-    let call = *b"\x08\0\0\0\0\0\0\0";
-    packets.write_all(&discovery).unwrap();
-    while packets.write_all(&call.repeat(8 << 10)).is_ok() {}
+/// A discovery of the service "foo", which there is not.
+const DISCOVERY: &[u8] = b"\x0e\0\0\0\xff\xff\0\0\x01\0\x03foo\0\0";
+
+/// Says that a program runs that has packets; its end of the socket, and its side of the ring.
+fn runs_with_packets(channel: &Channel) -> (UnixStream, Ring) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let file = ring::create().unwrap();
+    let ring = Ring::open(file.as_fd(), Side::Program).unwrap();
+    channel.send(&running(Personality::Gate), &[theirs.as_fd(), theirs.as_fd(), file.as_fd()]).unwrap();
+    (ours, ring)
+}
+
+/// That discovery, and then calls of it without end, which are dropped, with a bell for each bit of them.
+fn flood(mut socket: UnixStream, mut ring: Ring) {
+    ring.send(DISCOVERY).unwrap();
+    let calls = b"\x08\0\0\0\0\0\0\0".repeat(8 << 10);
+    socket.set_nonblocking(true).unwrap();
+    loop {
+        ring.send(&calls).unwrap();
+        match socket.write(&[0]) {
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
+            _ => {}
+        }
+    }
 }
 
 #[test]
@@ -207,10 +228,8 @@ fn packets_without_end_do_not_stop_the_clock() {
     let time = Duration::from_millis(200);
     let started = Instant::now();
     let (report, killed) = run_with(time, |channel| {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        channel.send(&running(Personality::Gate), &[theirs.as_fd(), theirs.as_fd()]).unwrap();
-        drop(theirs);
-        std::thread::spawn(move || flood(ours));
+        let (socket, ring) = runs_with_packets(&channel);
+        std::thread::spawn(move || flood(socket, ring));
         stay(&channel);
     });
     assert!(matches!(report.verdict, Verdict::Limit(Limit::WallTime)), "{report:?}");
@@ -225,10 +244,90 @@ fn a_descriptor_that_is_no_socket_is_left_alone() {
     writer.write_all(b"for somebody else").unwrap();
     let given = reader.try_clone().unwrap();
     let (report, _) = run_with(Duration::from_millis(50), move |channel| {
-        channel.send(&running(Personality::Gate), &[given.as_fd(), given.as_fd()]).unwrap();
+        let file = ring::create().unwrap();
+        channel.send(&running(Personality::Gate), &[given.as_fd(), given.as_fd(), file.as_fd()]).unwrap();
         stay(&channel);
     });
     assert!(matches!(report.verdict, Verdict::Limit(Limit::WallTime)), "{report:?}");
     assert!(!rustix::fs::fcntl_getfl(&reader).unwrap().contains(OFlags::NONBLOCK));
     assert_eq!(rustix::io::ioctl_fionread(&reader).unwrap(), 17, "nothing was read");
+}
+
+#[test]
+fn what_is_no_ring_is_nonsense() {
+    for (bytes, sealed) in [(100, true), (1 << 20, true), (1 << 20, false)] {
+        check_nonsense(move |channel| {
+            let (_, theirs) = UnixStream::pair().unwrap();
+            let file = gate_sandbox::memfd::create_sized("ring", bytes).unwrap();
+            if sealed {
+                memfd::seal(&file, memfd::Seals::Size).unwrap();
+            }
+            channel
+                .send(&running(Personality::Gate), &[theirs.as_fd(), theirs.as_fd(), file.as_fd()])
+                .unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_process_that_cannot_count_is_killed() {
+    check_nonsense(|channel| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let file = File::from(ring::create().unwrap());
+        // It has received what nobody has sent.
+        file.write_all_at(&7_u32.to_ne_bytes(), 64).unwrap();
+        channel.send(&running(Personality::Gate), &[theirs.as_fd(), theirs.as_fd(), file.as_fd()]).unwrap();
+        std::mem::drop(ours);
+    });
+}
+
+/// What a program sends at once arrives though nothing else ever happens: also if the message that tells where its packets are is taken
+/// before the event that announces it is looked at. So it is here: that event is for a time when the message is long gone.
+#[test]
+fn packets_are_served_as_soon_as_it_is_known_where_they_are() {
+    let (mut container, _killed) = fake::container(|channel| {
+        let (mut socket, mut ring) = runs_with_packets(&channel);
+        ring.send(DISCOVERY).unwrap();
+        let mut answer = Vec::new();
+        loop {
+            ring.append_to(&mut answer, 1000).unwrap();
+            if !answer.is_empty() {
+                break;
+            }
+            ring.wait_for(Ready { data: true, room: false });
+            if !ring.ready().unwrap().data {
+                assert_ne!(std::io::Read::read(&mut socket, &mut [0; 64]).unwrap(), 0);
+            }
+            assert!(ring.go_on());
+        }
+        let outcome = Outcome::Exited(0);
+        channel.send(&Event::Finished { outcome, statistics: Statistics::default() }.encode(), &[]).unwrap();
+    });
+    let null = File::open("/dev/null").unwrap();
+    let given = Given {
+        artifact: null.as_fd(),
+        streams: [null.as_fd(); 3],
+        image: None,
+        wall_time: Some(LONG),
+        suspend_after: None,
+        services: &Services::none(),
+    };
+    let mut watch = Watch { cancel: None, suspend: None, tick: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let instance = Instance::launch(&mut container, launch(), &given, &mut watch).unwrap();
+    // It is there before anybody begins to wait.
+    let socket = instance.descriptor().map(|socket| (socket, PollFlags::IN));
+    watch.wait(socket.as_slice(), None).unwrap();
+    let mut instance = instance;
+    let started = Instant::now();
+    let report = runtime.block_on(crate::run::watch_over(
+        &mut container,
+        &mut instance,
+        started,
+        &given,
+        &Watch { cancel: None, suspend: None, tick: None },
+    ));
+    assert!(matches!(report.unwrap().verdict, Verdict::Ended { .. }));
+    assert!(started.elapsed() < LONG / 2);
 }

@@ -84,10 +84,10 @@ const A_FORK: Condition = masked(0, !(libc::CLONE_CHILD_SETTID | libc::CLONE_CHI
 /// A worker that runs a program.
 pub(super) const RUNNING: &[Rule] = &[
     rule!(Allow, SYS_readv, "readv", &[descriptor(STDIN)], "worker: the program reads standard input"),
-    rule!(Allow, SYS_readv, "readv", &[descriptor(PACKETS)], "worker: packets from services"),
+    rule!(Allow, SYS_readv, "readv", &[descriptor(PACKETS)], "worker: bells of the packet ring"),
     rule!(Allow, SYS_writev, "writev", &[descriptor(STDOUT)], "worker: the program writes standard output"),
     rule!(Allow, SYS_writev, "writev", &[descriptor(STDERR)], "worker: the program writes standard error"),
-    rule!(Allow, SYS_writev, "writev", &[descriptor(PACKETS)], "worker: packets to services"),
+    rule!(Allow, SYS_writev, "writev", &[descriptor(PACKETS)], "worker: rings for who waits for packets"),
     rule!(Allow, SYS_write, "write", &[descriptor(STDOUT)], "worker: what fits below the output limit"),
     rule!(
         Allow,

@@ -49,7 +49,7 @@ fn requests_survive() {
     other.has_image = false;
     other.countdown = Some(7);
     other.resume = Some(Resume { memories: 2, has_packets: true });
-    assert_eq!(Request::Launch(Box::new(other.clone())).descriptors(), 4 + 1 + 1 + 2);
+    assert_eq!(Request::Launch(Box::new(other.clone())).descriptors(), 4 + 1 + 2 + 2);
     let job = |job| Request::Job { job, threads: 2, memory_bytes: 3 };
     for request in [
         Request::Launch(Box::new(launch())),

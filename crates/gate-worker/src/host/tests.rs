@@ -2,6 +2,9 @@
 //! gate-sandbox.
 
 use std::cell::Cell;
+use std::os::fd::AsFd;
+
+use gate_sandbox::ring::Side;
 
 use super::*;
 
@@ -19,7 +22,7 @@ fn stop_requested() -> bool {
 /// A host whose program is asked to stop after somebody has looked `looks` times.
 fn host(looks: u32) -> WorkerHost {
     LOOKS.set(looks);
-    WorkerHost { stop_requested, ..WorkerHost::new([false; 3], None) }
+    WorkerHost { stop_requested, ..WorkerHost::new([false; 3], None, None) }
 }
 
 const NEVER: u32 = u32::MAX;
@@ -42,7 +45,7 @@ fn check(
 #[test]
 fn transfers_that_nobody_interrupts() {
     use rustix::io::Errno as Os;
-    for stream in [Stream::Stdin, Stream::Stdout, Stream::Stderr, Stream::Packets] {
+    for stream in [Stream::Stdin, Stream::Stdout, Stream::Stderr] {
         check(NEVER, stream, &[Ok(3)], Ok(3), 1);
         check(NEVER, stream, &[Err(Os::INTR), Err(Os::INTR), Ok(0)], Ok(0), 3);
         check(NEVER, stream, &[Err(Os::PIPE)], Err(StreamError::Errno(Errno::Pipe)), 1);
@@ -63,10 +66,35 @@ fn requests_interrupt_what_may_wait() {
 
 #[test]
 fn requests_leave_packets_alone() {
-    use rustix::io::Errno as Os;
-    check(0, Stream::Packets, &[Ok(5)], Ok(5), 1);
-    check(0, Stream::Packets, &[Err(Os::AGAIN)], Err(StreamError::Errno(Errno::Again)), 1);
-    check(0, Stream::Packets, &[Err(Os::INTR), Ok(5)], Ok(5), 2);
+    let file = gate_sandbox::ring::create().unwrap();
+    let mut theirs = gate_sandbox::ring::accept(file.as_fd()).unwrap();
+    let ring = Ring::open(file.as_fd(), Side::Program).unwrap();
+    LOOKS.set(0);
+    let mut host = WorkerHost { stop_requested, ..WorkerHost::new([false; 3], None, Some(ring)) };
+    let parts = [IoSlice::new(b"pa"), IoSlice::new(b""), IoSlice::new(b"cket")];
+    assert_eq!(host.write(Stream::Packets, &parts), Ok(6));
+    let mut buffer = [0; 4];
+    let read =
+        |host: &mut WorkerHost, buffer: &mut [u8]| host.read(Stream::Packets, &mut [IoSliceMut::new(buffer)]);
+    assert_eq!(read(&mut host, &mut buffer), Err(Errno::Again.into()));
+    theirs.send(b"answer").unwrap();
+    assert_eq!(read(&mut host, &mut buffer), Ok(4));
+    assert_eq!(&buffer, b"answ");
+    let mut sent = Vec::new();
+    theirs.append_to(&mut sent, 100).unwrap();
+    assert_eq!(sent, b"packet");
+    let interests = [false, true].map(|write| Interest { stream: Stream::Packets, write });
+    let soon = Some(Duration::from_nanos(1));
+    assert_eq!(host.wait(&interests, soon), Err(Stop::Interrupted));
+    let ready = Readiness { ready: true, ..Readiness::default() };
+    assert_eq!(host.wait(&interests, Some(Duration::ZERO)), Ok(vec![ready, ready]));
+    assert_eq!(read(&mut host, &mut buffer), Ok(2));
+    let found = host.wait(&interests, Some(Duration::ZERO));
+    assert_eq!(found, Ok(vec![Readiness::default(), ready]));
+    let whole = vec![1; gate_sandbox::ring::CAPACITY as usize + 1];
+    assert_eq!(host.write(Stream::Packets, &[IoSlice::new(&whole)]), Ok(whole.len() - 1));
+    assert_eq!(host.write(Stream::Packets, &[IoSlice::new(&whole)]), Err(Errno::Again.into()));
+    assert_eq!(host.wait(&interests, Some(Duration::ZERO)), Ok(vec![Readiness::default(); 2]));
 }
 
 #[test]
