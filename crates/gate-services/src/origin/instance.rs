@@ -137,7 +137,7 @@ impl Service for Instance {
                 let stream = stream
                     .and_then(|stream| stream.data(context, data.bytes).map(|()| stream))
                     .map_err(|misuse| broken(data.id, misuse))?;
-                stream.grant_much(data.id, self.limits.buffer_size, &mut self.flows);
+                stream.grant(data.id, self.limits.buffer_size, &mut self.flows);
                 self.send_flows(out)?;
             }
         }

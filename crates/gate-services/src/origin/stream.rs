@@ -137,8 +137,7 @@ impl Stream {
         // What is not ready wakes the context.
         let _ = self.poll_write(context);
         if out.has_room() {
-            let least = if self.unwritten.is_empty() { 1 } else { much(window) };
-            self.grant(id, window, least, flows);
+            self.grant(id, window, flows);
         }
         self.poll_read(id, context, out)?;
         if !self.is_readable
@@ -148,12 +147,6 @@ impl Stream {
             link.end(self.error.take());
         }
         Ok(())
-    }
-
-    /// Grants the program credit if that is much. Little is granted only when there is nothing else to do, so that there are not as
-    /// many flow packets as data packets.
-    pub(super) fn grant_much(&mut self, id: i32, window: u32, flows: &mut Vec<Flow>) {
-        self.grant(id, window, much(window), flows);
     }
 
     /// Writes to the connection until nothing of the program is left, and then what follows from that. Ready if nothing more will
@@ -240,8 +233,11 @@ impl Stream {
         }
     }
 
-    /// Grants the program what it can send until the window is full, if that is at least `least` bytes; or ends the flow.
-    fn grant(&mut self, id: i32, window: u32, least: u32, flows: &mut Vec<Flow>) {
+    /// Grants the program what it can send until the window is full, if that is at least half of it; or ends the flow.
+    ///
+    /// Never less: a program that uses up each credit at once would get the rest back in as small a piece, and so would send nothing but small
+    /// pieces from then on. It lacks nothing as long as it has half of the window.
+    pub(super) fn grant(&mut self, id: i32, window: u32, flows: &mut Vec<Flow>) {
         if !self.is_writable {
             if self.from_program.is_flow_open() {
                 self.from_program.end();
@@ -252,7 +248,7 @@ impl Stream {
         let used = self.unwritten.len() + self.from_program.credit() as usize;
         let rest = (window as usize).saturating_sub(used);
         let credit = u32::try_from(rest).unwrap_or(window).min(self.from_program.grantable());
-        if credit >= least {
+        if credit > 0 && credit >= window.div_ceil(2) {
             self.from_program.grant(credit);
             flows.push(Flow { id, value: i32::try_from(credit).expect("it is at most the window") });
         }
@@ -327,9 +323,4 @@ impl Stream {
             link.transport.close_read();
         }
     }
-}
-
-/// What is much of this window.
-fn much(window: u32) -> u32 {
-    window.div_ceil(2)
 }
