@@ -2,6 +2,9 @@
 //!
 //! They belong to others too, so their flags are not touched. Pipes and terminals are opened a second time instead, where that is possible;
 //! otherwise whoever reads or writes asks before whether that would wait. Files never make anybody wait.
+//!
+//! They are watched only as long as somebody has to wait. Whoever is at the other end would wake this process with all that they read or
+//! write otherwise, whether it waits for that or not.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -22,7 +25,9 @@ const CAREFUL_BYTES: usize = 4096;
 /// Something to read or to write.
 #[derive(Debug)]
 pub(crate) struct Standard {
-    file: File,
+    /// There, but while it changes from one to the other.
+    file: Option<File>,
+    interest: Interest,
     flags: PollFlags,
     how: How,
 }
@@ -40,8 +45,10 @@ enum How {
 
 #[derive(Debug)]
 enum File {
-    /// Can be waited for.
+    /// Is waited for.
     Watched(AsyncFd<OwnedFd>),
+    /// Can be waited for, and was ready when it was used last.
+    Idle(OwnedFd),
     /// Is always ready.
     Ready(OwnedFd),
 }
@@ -75,54 +82,84 @@ impl Standard {
             Some(opened) => opened,
             None => file.as_fd().try_clone_to_owned()?,
         };
-        #[expect(
-            deprecated,
-            reason = "what it is deprecated for cannot be: the descriptor is owned, and stays the same"
-        )]
-        let watched = AsyncFd::try_with_interest(file, interest);
-        match watched {
-            Ok(file) => Ok(Self { file: File::Watched(file), flags, how }),
-            Err(error) => match error.into_parts() {
-                (file, error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
-                    Ok(Self { file: File::Ready(file), flags, how: How::Always })
-                }
-                (_, error) => Err(error),
-            },
-        }
+        let file = match watch(file, interest)? {
+            File::Watched(file) => File::Idle(file.into_inner()),
+            ready => ready,
+        };
+        let how = if matches!(file, File::Ready(_)) { How::Always } else { how };
+        Ok(Self { file: Some(file), interest, flags, how })
     }
 
     /// Does something as soon as it does not have to wait.
     fn poll(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         mut act: impl FnMut(&OwnedFd) -> Result<usize, Errno>,
     ) -> Poll<io::Result<usize>> {
-        let file = match &self.file {
-            File::Ready(file) => return Poll::Ready(again(|| act(file)).map_err(Into::into)),
-            File::Watched(file) => file,
-        };
+        let (how, flags) = (self.how, self.flags);
+        let mut attempt =
+            |file: &OwnedFd| again(|| if may_act(file, how, flags)? { act(file) } else { Err(Errno::AGAIN) });
         loop {
-            let mut guard = if self.flags == PollFlags::IN {
+            let watched = match self.file.take() {
+                None => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+                Some(File::Ready(file)) => {
+                    let result = attempt(&file).map_err(Into::into);
+                    self.file = Some(File::Ready(file));
+                    return Poll::Ready(result);
+                }
+                Some(File::Idle(file)) => match attempt(&file) {
+                    Err(Errno::AGAIN) => watch(file, self.interest)?,
+                    result => {
+                        self.file = Some(File::Idle(file));
+                        return Poll::Ready(result.map_err(Into::into));
+                    }
+                },
+                Some(watched) => watched,
+            };
+            let File::Watched(file) = &*self.file.insert(watched) else { continue };
+            let mut guard = if flags == PollFlags::IN {
                 ready!(file.poll_read_ready(context))?
             } else {
                 ready!(file.poll_write_ready(context))?
             };
-            match again(
-                || if self.may_act(file.get_ref())? { act(file.get_ref()) } else { Err(Errno::AGAIN) },
-            ) {
+            match attempt(file.get_ref()) {
                 Err(Errno::AGAIN) => guard.clear_ready(),
-                result => return Poll::Ready(result.map_err(Into::into)),
+                result => {
+                    if let Some(File::Watched(file)) = self.file.take() {
+                        self.file = Some(File::Idle(file.into_inner()));
+                    }
+                    return Poll::Ready(result.map_err(Into::into));
+                }
             }
         }
     }
+}
 
-    fn may_act(&self, file: &OwnedFd) -> Result<bool, Errno> {
-        if self.how != How::Asking {
-            return Ok(true);
-        }
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        rustix::event::poll(&mut [PollFd::new(file, self.flags)], Some(&now)).map(|count| count > 0)
+/// Has the Tokio runtime notice when a file is ready, if it is one that is not always.
+fn watch(file: OwnedFd, interest: Interest) -> io::Result<File> {
+    #[expect(
+        deprecated,
+        reason = "what it is deprecated for cannot be: the descriptor is owned, and stays the same"
+    )]
+    let watched = AsyncFd::try_with_interest(file, interest);
+    match watched {
+        Ok(file) => Ok(File::Watched(file)),
+        Err(error) => match error.into_parts() {
+            (file, error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+                Ok(File::Ready(file))
+            }
+            (_, error) => Err(error),
+        },
     }
+}
+
+/// Whether it would not wait.
+fn may_act(file: &OwnedFd, how: How, flags: PollFlags) -> Result<bool, Errno> {
+    if how != How::Asking {
+        return Ok(true);
+    }
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(file, flags)], Some(&now)).map(|count| count > 0)
 }
 
 fn again(mut act: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
@@ -136,7 +173,7 @@ fn again(mut act: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> 
 
 impl AsyncRead for Standard {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -153,10 +190,15 @@ impl AsyncRead for Standard {
 }
 
 impl AsyncWrite for Standard {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let how = self.how;
         let count = if self.how == How::Asking { bytes.len().min(CAREFUL_BYTES) } else { bytes.len() };
         let bytes = bytes.get(..count).unwrap_or_default();
-        self.poll(context, |file| match self.how {
+        self.poll(context, |file| match how {
             How::Socket => rustix::net::send(file, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
             How::Always | How::Asking => rustix::io::write(file, bytes),
         })
