@@ -249,7 +249,7 @@ pub(crate) enum Engine {
     Winch,
     /// Portable bytecode and its interpreter
     Pulley,
-    /// The interpreter of modules as they are: starts at once, runs some 50 times slower
+    /// The interpreter of modules as they are: starts at once, runs 10 to 40 times slower than what the optimizing compiler makes
     Interpreter,
 }
 
