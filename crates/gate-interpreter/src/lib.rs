@@ -19,7 +19,7 @@
 //!
 //! # What it allows
 //!
-//! Everything that [`gate_instrument::accept()`] does. Relaxed vector instructions do what the engine does that is told to be
+//! Everything that [`mod@gate_instrument::accept`] does. Relaxed vector instructions do what the engine does that is told to be
 //! deterministic.
 //!
 //! **Invariant**: no module and no state makes it panic, or work out of proportion to its size; a program sees no memory but its
