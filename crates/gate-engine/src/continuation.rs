@@ -3,7 +3,7 @@
 //! The file is a [`container`] like an artifact, made beside the artifact of the same module. The facts are: the slot of
 //! the outermost call (`u32`), the bytes of all frames as they go into the control memory (a list of bytes), three lists of
 //! what goes into the spill tables, of which each element has 5 bytes: 0 null, 1 function, 2 exception (`u8`), and its
-//! index (`u32`); and the function that each continuation continues, a list of `u32` in the order of their slots. The rest
+//! index (`u32`); and the function that each continuation continues, or is a copy of, a list of `u32` in the order of their slots. The rest
 //! is the table of offsets of the continuations, as [`Offsets::encode`] makes it.
 
 use std::fs::File;
@@ -114,6 +114,7 @@ pub fn continuation_with_breakpoints(
             *function = frame.function;
         }
     }
+    functions.extend(&continuations.copied);
     let outermost = continuations.slots.get(&SiteId(first.site)).copied();
     let outermost = outermost.expect("each stop point that was asked for has a slot");
     let facts = ContinuationFacts { outermost, frames: bytes, spilled: unsettled.spilled, functions };
@@ -153,7 +154,7 @@ pub(crate) struct ContinuationFacts {
     pub(crate) frames: Vec<u8>,
     /// What the spill tables have.
     pub(crate) spilled: [Vec<Reference>; 3],
-    /// The function of each slot.
+    /// The function of each slot: of continuations, and of copies behind them.
     pub(crate) functions: Vec<u32>,
 }
 

@@ -40,6 +40,8 @@ pub struct Continuations {
     pub wasm: Vec<u8>,
     /// The slot of each stop point.
     pub slots: BTreeMap<SiteId, u32>,
+    /// The functions of the program that the module has copies of: in the order of their slots, which come after those of all stop points.
+    pub copied: Vec<u32>,
     /// Which instructions of the original are where in the module.
     pub offsets: Offsets,
     /// The stop points that frames can have which are next to each other, the outer one first.
@@ -101,7 +103,8 @@ pub(super) fn continuations(program: &Program<'_>, frames: &[SiteId]) -> Result<
     // The code is the last section, at the end of which are all entries.
     let mut absolute = Offsets::default();
     absolute.append(count(wasm.len()) - code.bodies.size(), &code.offsets);
-    Ok(Continuations { wasm, slots, offsets: absolute, pairs })
+    let copied = linker.copies.map(|copies| copies.functions).unwrap_or_default();
+    Ok(Continuations { wasm, slots, copied, offsets: absolute, pairs })
 }
 
 /// The functions of the module.
