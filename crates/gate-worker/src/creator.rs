@@ -23,6 +23,13 @@ pub(crate) fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), ()> {
+    // What whoever started this has left open is nobody's here, and would stay open as long as the container.
+    if let Err(error) = descriptors::close_except(&[]) {
+        eprintln!(
+            "gate-runtime: cannot close descriptors that were left open: {error} (Linux 5.9 is needed)"
+        );
+        return Err(());
+    }
     let control = match descriptors::inherited(descriptors::STDIN)
         .map_err(anyhow::Error::from)
         .and_then(|fd| Ok(Channel::from_fd(fd)?))

@@ -10,7 +10,7 @@ use gate_sandbox::channel::{Channel, ChannelError, MAX_MESSAGE_BYTES};
 use gate_sandbox::filter::{self, Filter, FilterError, Stage};
 use gate_sandbox::layers::{landlock, shuffle, speculation};
 use gate_sandbox::process::{self, Child, Ending, Exit, Fork};
-use gate_sandbox::stop;
+use gate_sandbox::{descriptors, stop};
 use gate_wire::container::{End, Event, ProcessId, Request, Role, Usage};
 use rustix::event::{Timespec, epoll};
 use rustix::process::Pid;
@@ -33,10 +33,8 @@ pub(crate) struct Config {
 
 /// Serves the container socket until its other end is closed. Returns the process's exit status.
 pub(crate) fn run(socket: OwnedFd, config: &Config) -> i32 {
-    let control = match Channel::from_fd(socket) {
-        Ok(control) => control,
-        Err(_) => return 1,
-    };
+    // Where it is named by the filter, whatever numbers were free when it was made.
+    let Ok(Ok(control)) = descriptors::only_control(socket).map(Channel::from_fd) else { return 1 };
     let result = Zygote::prepare(config, &control).and_then(|mut zygote| zygote.serve(&control));
     match result {
         Ok(()) => 0,

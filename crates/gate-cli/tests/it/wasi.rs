@@ -85,6 +85,18 @@ fn closed_outputs_swallow() {
     }
 }
 
+/// Descriptors that whoever started it has left open, as `flock` and `make` do, change nothing.
+#[test]
+fn other_descriptors_do_no_harm() {
+    for redirections in ["3</dev/null", "4</dev/null", "3</dev/null 4>/dev/null 5<. 9</dev/null"] {
+        let script =
+            format!("exec {} run --no-cache {} output 100 {redirections}", gate(), probe().display());
+        let finished = Program::new("sh").args(["-c", &script]).run(DEADLINE).unwrap();
+        assert_eq!(finished.status.code(), Some(0), "{finished}");
+        assert_eq!(finished.stdout.len(), 100, "{finished}");
+    }
+}
+
 #[test]
 fn a_reader_that_leaves_is_an_error_for_the_program() {
     let script =
