@@ -253,8 +253,16 @@ impl Packets {
         let waker = Waker::from(Arc::clone(turn));
         for _ in 0..CHUNKS {
             turn.take_wake();
-            self.pump.poll(&mut Context::from_waker(&waker))?;
-            if self.transfer()? {
+            let (ring, socket) = (&mut self.ring, self.socket.get_ref());
+            let mut flushed = false;
+            self.pump.poll_with(&mut Context::from_waker(&waker), &mut |bytes| {
+                // Counts that make no sense are found by the transfer below.
+                let sent = ring.send(bytes).unwrap_or(0);
+                flushed |= sent > 0;
+                ring_bell(ring, socket);
+                sent
+            })?;
+            if self.transfer()? || flushed {
                 self.was_needed = true;
             } else if !turn.take_wake() && self.poll_bell(context)?.is_pending() {
                 self.give_back(context);
@@ -279,10 +287,7 @@ impl Packets {
             let limit = if lacking > 0 { lacking } else { CHUNK_BYTES };
             moved += self.pump.receive_with(|bytes| self.ring.append_to(bytes, limit))?;
         }
-        if self.ring.owes_bell() {
-            // If there are bells enough, one of them will be heard. If nobody is there, that shows when it is waited for.
-            let _ = rustix::net::send(self.socket.get_ref(), &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-        }
+        ring_bell(&self.ring, self.socket.get_ref());
         Ok(moved > 0)
     }
 
@@ -338,6 +343,14 @@ impl Packets {
             respite.as_mut().reset(Instant::now() + self.kept_for);
         }
         self.respite = None;
+    }
+}
+
+/// Wakes the program if it waits for what there is.
+fn ring_bell(ring: &Ring, socket: &OwnedFd) {
+    if ring.owes_bell() {
+        // If there are bells enough, one of them will be heard. If nobody is there, that shows when it is waited for.
+        let _ = rustix::net::send(socket, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
     }
 }
 

@@ -26,7 +26,7 @@ mod registry;
 mod service;
 
 pub use client::{Client, Scope};
-pub use outbox::{OUTBOX_BYTES, Outbox};
+pub use outbox::{Carrier, OUTBOX_BYTES, Outbox};
 pub use pump::{Fault, Pump, RestoreError};
 pub use registry::{RegisterError, Registry};
 pub use service::{BoxFuture, Config, Created, Factory, Failure, Properties, Saved, Service};

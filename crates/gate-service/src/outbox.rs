@@ -1,18 +1,23 @@
 //! Where services put their packets.
 
+use std::fmt;
+
 use gate_packet::encode::{self, EncodeError};
 use gate_packet::{Code, Data, Domain, Flow, MAX_SIZE};
 
 /// How much can wait for a program, in bytes, before services are asked to wait: two packets of the largest size.
 pub const OUTBOX_BYTES: usize = 2 * MAX_SIZE as usize;
 
+/// Gives a program the first of some bytes, as many as it takes at once, and returns how many that were.
+pub type Carrier<'a> = dyn FnMut(&[u8]) -> usize + 'a;
+
 /// The way of a service's packets to its program. They arrive in the order in which they were put here.
-#[derive(Debug)]
 pub struct Outbox<'a> {
     bytes: &'a mut Vec<u8>,
     /// How many bytes at the front the program has taken already.
     gone: usize,
     code: Code,
+    carrier: Option<&'a mut Carrier<'a>>,
 }
 
 impl<'a> Outbox<'a> {
@@ -24,7 +29,26 @@ impl<'a> Outbox<'a> {
 
     /// Likewise; the program has taken the first `gone` bytes already.
     pub(crate) fn behind(bytes: &'a mut Vec<u8>, gone: usize, code: u16) -> Self {
-        Self { bytes, gone, code: Code::Service(code) }
+        Self { bytes, gone, code: Code::Service(code), carrier: None }
+    }
+
+    /// Likewise, and what is there can be [flushed](Self::flush).
+    pub(crate) fn carried(mut self, carrier: &'a mut Carrier<'a>) -> Self {
+        self.carrier = Some(carrier);
+        self
+    }
+
+    /// How many bytes at the front the program has taken.
+    pub(crate) fn gone(&self) -> usize {
+        self.gone
+    }
+
+    /// Gives the program at once what it takes, for it to go on meanwhile: before something that takes long. Without this, it gets everything
+    /// as soon as the service returns.
+    pub fn flush(&mut self) {
+        if let Some(carrier) = &mut self.carrier {
+            self.gone += carrier(self.bytes.get(self.gone..).unwrap_or_default());
+        }
     }
 
     /// Whether the program has taken enough of what it was sent that there is reason to send it more. A packet is taken in any case.
@@ -89,5 +113,13 @@ impl<'a> Outbox<'a> {
         fill: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Result<Option<usize>, EncodeError> {
         encode::data_with(self.bytes, self.code, id, note, len, fill)
+    }
+}
+
+impl fmt::Debug for Outbox<'_> {
+    /// Without the bytes, which can be many and private.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.bytes.len() - self.gone;
+        f.debug_struct("Outbox").field("code", &self.code).field("waiting", &waiting).finish_non_exhaustive()
     }
 }

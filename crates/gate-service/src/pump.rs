@@ -43,7 +43,7 @@ use gate_packet::buffers::{Buffers, ServiceBuffer};
 use gate_packet::directory::{self, Directory, Route};
 use gate_packet::{Domain, MAX_SIZE, Packet, Violation};
 
-use crate::outbox::OUTBOX_BYTES;
+use crate::outbox::{Carrier, OUTBOX_BYTES};
 use crate::{BoxFuture, Client, Config, Factory, Failure, Outbox, Registry, Saved};
 
 mod join;
@@ -232,10 +232,18 @@ impl Pump {
     /// # Errors
     /// The [`Fault`] that ends the program. From then on nothing more happens here.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
+        self.poll_with(context, &mut |_| 0)
+    }
+
+    /// As [`Pump::poll`], with somebody by whom services can give the program what it shall have at once. What the carrier takes is delivered.
+    ///
+    /// # Errors
+    /// As [`Pump::poll`].
+    pub fn poll_with(&mut self, context: &mut Context<'_>, carrier: &mut Carrier<'_>) -> Result<(), Fault> {
         if self.has_failed {
             return Ok(());
         }
-        let progress = self.progress(context);
+        let progress = self.progress(context, carrier);
         self.has_failed = progress.is_err();
         progress
     }
@@ -251,7 +259,7 @@ impl Pump {
     pub fn drain(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         self.woken.listen(context.waker());
         while !self.has_failed && self.outgoing.len() < DRAIN_BYTES {
-            match self.step() {
+            match self.step(&mut |_| 0) {
                 Ok(Step::Handled) => {}
                 Ok(Step::Creating) => return Poll::Pending,
                 Ok(Step::Incomplete | Step::NotReady) => break,
@@ -326,16 +334,16 @@ impl Pump {
         join(live).await;
     }
 
-    fn progress(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
+    fn progress(&mut self, context: &mut Context<'_>, carrier: &mut Carrier<'_>) -> Result<(), Fault> {
         self.woken.listen(context.waker());
         let mut budget = PACKETS_PER_POLL;
         if self.packets_first {
-            self.handle_packets(&mut budget)?;
+            self.handle_packets(&mut budget, carrier)?;
         }
         self.packets_first = !self.packets_first;
         loop {
             self.poll_services()?;
-            if !self.handle_packets(&mut budget)? {
+            if !self.handle_packets(&mut budget, carrier)? {
                 break;
             }
         }
@@ -346,16 +354,16 @@ impl Pump {
     }
 
     /// Handles up to `budget` packets, and tells whether there were any.
-    fn handle_packets(&mut self, budget: &mut usize) -> Result<bool, Fault> {
+    fn handle_packets(&mut self, budget: &mut usize, carrier: &mut Carrier<'_>) -> Result<bool, Fault> {
         let before = *budget;
-        while *budget > 0 && self.has_room() && matches!(self.step()?, Step::Handled) {
+        while *budget > 0 && self.has_room() && matches!(self.step(carrier)?, Step::Handled) {
             *budget -= 1;
         }
         Ok(*budget < before)
     }
 
     /// Handles the first packet in the inbox, if that can be done now.
-    fn step(&mut self) -> Result<Step, Fault> {
+    fn step(&mut self, carrier: &mut Carrier<'_>) -> Result<Step, Fault> {
         let bytes = self.inbox.as_slice();
         let Some((packet, rest)) = Packet::split_first(bytes)? else { return Ok(Step::Incomplete) };
         let size = bytes.len() - rest.len();
@@ -396,7 +404,10 @@ impl Pump {
                     Poll::Pending => return Ok(Step::NotReady),
                 }
                 let (out, gone) = self.outgoing.end();
-                let handled = live.service.handle(&packet, &mut Outbox::behind(out, gone, code));
+                let mut out = Outbox::behind(out, gone, code).carried(carrier);
+                let handled = live.service.handle(&packet, &mut out);
+                let taken = out.gone() - gone;
+                self.outgoing.consume(taken);
                 handled.map_err(|failure| service_fault(&live.factory, failure))?;
                 // It has got something to do now, and nothing yet that would wake it.
                 self.woken.set(code);

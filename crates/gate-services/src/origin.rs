@@ -17,9 +17,10 @@
 //!
 //! * *To the program.* As much is read as the program has granted, never ahead. When the connection ends its sending, so does the stream. When
 //!   the program ends its granting and has got all it granted, the connection's reading side is closed, and the stream's data ended.
-//! * *From the program.* It gets credit for [`Limits::buffer_size`] bytes, and again for what was written to the connection. When it ends its
-//!   data, all of it is written, then the connection's sending side is closed, then the stream's flow is ended. If the
-//!   connection fails, the flow is ended at once, and what the program still sends is dropped.
+//! * *From the program.* It gets credit for [`Limits::buffer_size`] bytes, and again for what it has sent as long as no more than as many wait
+//!   to be written to the connection: it sends while they are written, and twice as many if they are not. When it ends its data, all of it
+//!   is written, then the connection's sending side is closed, then the stream's flow is ended. If the connection fails, the flow is ended
+//!   at once, and what the program still sends is dropped.
 //!
 //! The stream ends, and its id can be used again, when both sides have ended both flow and data.
 //!
@@ -73,7 +74,8 @@ pub const NAME: &str = "origin";
 /// How many connections a program can have at a time, unless the operator says otherwise.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 3;
 
-/// How much a program can send through a connection that does not take it, unless the operator says otherwise, in bytes.
+/// How much credit a program has through a connection, unless the operator says otherwise, in bytes. It can send twice as much through one
+/// that does not take it.
 ///
 /// What a program sends at once arrives in one packet at most this long, so with less there are more packets to handle.
 pub const DEFAULT_BUFFER_SIZE: u32 = gate_packet::MAX_CREDIT_TO_PROGRAM;
@@ -89,7 +91,7 @@ pub const MAX_STREAMS: u32 = 4096;
 pub struct Limits {
     /// How many connections at a time; no more than [`MAX_STREAMS`]. Further ones wait. See [`DEFAULT_MAX_CONNECTIONS`].
     pub max_connections: u32,
-    /// How many bytes it can send through a connection that does not take them; at least 1, no more than
+    /// How many bytes of credit it has, of which twice as many can wait for a connection that does not take them; at least 1, no more than
     /// [`MAX_CREDIT_TO_PROGRAM`](gate_packet::MAX_CREDIT_TO_PROGRAM). See [`DEFAULT_BUFFER_SIZE`].
     pub buffer_size: u32,
 }

@@ -131,14 +131,20 @@ impl Service for Instance {
             }
             Domain::Data => {
                 let Some(data) = packet.data() else { return Ok(()) };
-                // The connection is polled again afterwards in any case, so it does not matter if nobody is woken.
-                let context = &mut Context::from_waker(self.waker.as_ref().unwrap_or(Waker::noop()));
                 let stream = by_id.get_mut(&data.id).ok_or(Misuse::Unknown);
                 let stream = stream
-                    .and_then(|stream| stream.data(context, data.bytes).map(|()| stream))
+                    .and_then(|stream| stream.count(data.bytes).map(|()| stream))
                     .map_err(|misuse| broken(data.id, misuse))?;
-                stream.grant(data.id, self.limits.buffer_size, &mut self.flows);
-                self.send_flows(out)?;
+                // It goes on while this is written.
+                stream.grant(data.id, self.limits.buffer_size, data.bytes.len(), &mut self.flows);
+                if !self.flows.is_empty() {
+                    out.flows(&self.flows)?;
+                    self.flows.clear();
+                    out.flush();
+                }
+                // The connection is polled again afterwards in any case, so it does not matter if nobody is woken.
+                let context = &mut Context::from_waker(self.waker.as_ref().unwrap_or(Waker::noop()));
+                stream.data(context, data.bytes);
             }
         }
         Ok(())

@@ -11,8 +11,9 @@ use super::backlog::Backlog;
 use super::instance::Streams;
 use super::stream::Stream;
 
-/// How much data a snapshot can have for one direction of a stream, in bytes. As much as other implementations of the service allow.
-pub const MAX_SNAPSHOT_DATA: usize = 1 << 16;
+/// How much data a snapshot can have for one direction of a stream, in bytes: two of the largest windows. Other implementations of the service
+/// allow 64 KiB to the program, and this one makes no more.
+pub const MAX_SNAPSHOT_DATA: usize = 1 << 17;
 
 /// The largest number there can be.
 const MAX_NUMBER: u32 = i32::MAX.unsigned_abs();

@@ -97,9 +97,13 @@ impl Stream {
         self.to_program.flow(meaning)
     }
 
+    /// Counts data of the program, which is to be [taken in](Self::data) then.
+    pub(super) fn count(&mut self, bytes: &[u8]) -> Result<(), Misuse> {
+        self.from_program.data(bytes.len())
+    }
+
     /// Takes in data of the program. If it is much, as much as possible is written.
-    pub(super) fn data(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<(), Misuse> {
-        self.from_program.data(bytes.len())?;
+    pub(super) fn data(&mut self, context: &mut Context<'_>, bytes: &[u8]) {
         if bytes.len() < WRITTEN_AT_ONCE {
             if self.is_writable {
                 self.unwritten.push(bytes);
@@ -107,7 +111,7 @@ impl Stream {
             if self.unwritten.len() >= WRITTEN_AT_ONCE {
                 self.write_unwritten(context);
             }
-            return Ok(());
+            return;
         }
         self.write_unwritten(context);
         let mut rest = bytes;
@@ -118,7 +122,6 @@ impl Stream {
         if self.is_writable {
             self.unwritten.push(rest);
         }
-        Ok(())
     }
 
     /// Writes and reads what can be, and sends it; `flows` are added to what is to be sent, too.
@@ -137,7 +140,7 @@ impl Stream {
         // What is not ready wakes the context.
         let _ = self.poll_write(context);
         if out.has_room() {
-            self.grant(id, window, flows);
+            self.grant(id, window, 0, flows);
         }
         self.poll_read(id, context, out)?;
         if !self.is_readable
@@ -233,11 +236,12 @@ impl Stream {
         }
     }
 
-    /// Grants the program what it can send until the window is full, if that is at least half of it; or ends the flow.
+    /// Grants the program another window of credit, as long as no more than one waits to be written, or what is left of it, if that is at
+    /// least half of one; or ends the flow. `at_hand` bytes are about to be written.
     ///
-    /// Never less: a program that uses up each credit at once would get the rest back in as small a piece, and so would send nothing but small
-    /// pieces from then on. It lacks nothing as long as it has half of the window.
-    pub(super) fn grant(&mut self, id: i32, window: u32, flows: &mut Vec<Flow>) {
+    /// So it sends while what it has sent before is written. Never less: a program that uses up each credit at once would get the rest back
+    /// in as small a piece, and so would send nothing but small pieces from then on. It lacks nothing as long as it has half of the window.
+    pub(super) fn grant(&mut self, id: i32, window: u32, at_hand: usize, flows: &mut Vec<Flow>) {
         if !self.is_writable {
             if self.from_program.is_flow_open() {
                 self.from_program.end();
@@ -245,10 +249,12 @@ impl Stream {
             }
             return;
         }
-        let used = self.unwritten.len() + self.from_program.credit() as usize;
-        let rest = (window as usize).saturating_sub(used);
-        let credit = u32::try_from(rest).unwrap_or(window).min(self.from_program.grantable());
-        if credit > 0 && credit >= window.div_ceil(2) {
+        let window = window as usize;
+        let waiting = self.unwritten.len() + at_hand;
+        let credit = self.from_program.credit() as usize;
+        let rest = (2 * window).saturating_sub(waiting + credit).min(window.saturating_sub(credit));
+        let credit = u32::try_from(rest).unwrap_or(u32::MAX).min(self.from_program.grantable());
+        if credit > 0 && credit as usize >= window.div_ceil(2) {
             self.from_program.grant(credit);
             flows.push(Flow { id, value: i32::try_from(credit).expect("it is at most the window") });
         }

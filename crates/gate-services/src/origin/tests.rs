@@ -144,17 +144,21 @@ fn what_a_program_sends_is_written_and_then_credited() {
         // It is written, and so little that it is not worth a packet.
         assert_eq!(program.stream(0).credit, 920);
 
-        // 20 bytes fit the connection, 900 do not.
+        // 20 bytes fit the connection, 900 do not: it can send another window meanwhile, and no more.
         program.data(0, &[2; 920]).unwrap();
+        assert_eq!(program.stream(0).credit, 1000);
+        program.poll();
+        program.data(0, &[3; 1000]).unwrap();
         program.poll();
         assert_eq!(program.stream(0).credit, 0);
         let mut buffer = vec![0; 2000];
-        for written in [100, 100, 100, 100, 100] {
+        for written in [100, 100, 100, 100] {
+            assert_eq!(program.stream(0).credit, 0);
             assert_eq!(client.read(&mut buffer).await.unwrap(), written);
             assert!(program.was_woken());
             program.poll();
         }
-        // When half of the buffer was free.
+        // When half of a window was free.
         assert_eq!(program.stream(0).credit, 500);
 
         program.end_data(0);
@@ -171,7 +175,7 @@ fn what_a_program_sends_is_written_and_then_credited() {
                 tokio::task::yield_now().await;
             }
         });
-        assert_eq!(rest, 500);
+        assert_eq!(rest, 1600);
         drop(client);
         program.flow(0, 1).unwrap();
         program.poll();

@@ -332,3 +332,58 @@ impl Service for Probed {
         Box::pin(async move { self.state.lock().unwrap().closed = true })
     }
 }
+
+/// A service that sends something, flushes it, and sends something else, in one turn.
+struct Flusher(Arc<Mutex<Vec<String>>>);
+
+impl Factory for Flusher {
+    fn properties(&self) -> Properties<'_> {
+        Properties { name: "flusher", revision: "0", has_streams: false }
+    }
+
+    fn create(&self, _config: Config, _snapshot: Vec<u8>) -> BoxFuture<'static, Created> {
+        let created: Created = Ok(Box::new(Flusher(Arc::clone(&self.0))));
+        Box::pin(async move { created })
+    }
+}
+
+impl Service for Flusher {
+    fn handle(&mut self, _packet: &Packet<'_>, out: &mut Outbox<'_>) -> Result<(), Failure> {
+        out.info(b"12345678")?;
+        out.flush();
+        self.0.lock().unwrap().push("works".into());
+        out.info(b"abcdefgh")?;
+        Ok(())
+    }
+
+    fn save(&mut self) -> BoxFuture<'_, Saved> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+#[test]
+fn a_program_gets_what_is_flushed_while_the_service_works() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let mut registry = Registry::new();
+    registry.register(Arc::new(Flusher(Arc::clone(&events)))).unwrap();
+    let mut pump = discovered(Pump::new(Arc::new(registry), client()), &["flusher"]);
+    let mut expect = Vec::new();
+    encode::packet(&mut expect, Code::Service(0), Domain::Info, 0, b"12345678").unwrap();
+    encode::packet(&mut expect, Code::Service(0), Domain::Info, 0, b"abcdefgh").unwrap();
+    // The program takes all that is there, a part of it, or nothing.
+    for most in [100, 10, 0] {
+        let mut taken = Vec::new();
+        pump.receive(&call(0, b""));
+        pump.poll_with(&mut Context::from_waker(Waker::noop()), &mut |bytes| {
+            let count = bytes.len().min(most);
+            taken.extend_from_slice(&bytes[..count]);
+            events.lock().unwrap().push(format!("{count} taken"));
+            count
+        })
+        .unwrap();
+        let events = std::mem::take(&mut *events.lock().unwrap());
+        assert_eq!(events, [format!("{} taken", most.min(16)), "works".into()]);
+        assert_eq!([&taken[..], pump.outgoing()].concat(), expect);
+        pump.delivered(pump.outgoing().len());
+    }
+}

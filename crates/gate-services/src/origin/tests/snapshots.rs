@@ -229,6 +229,6 @@ fn damaged_snapshots_are_refused() {
     check(&[0, 1, 5, 7, 0, 0, 8, 0, 0], "stream 5: there is something behind the end of data");
     check(&[0, 1, 5, 7, 0, 0, 6, 0, 0], "stream 5: its connection can be written though its flow has ended");
     check(&[0, 1, 5, 7, 0, 0, 7, 0xf1, 0xff, 3, 0], "stream 5: credit of 65521 bytes (limit: 65520)");
-    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 4], "stream 5: 65537 bytes of data (limit: 65536)");
+    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 8], "stream 5: 131073 bytes of data (limit: 131072)");
     check(&[0, 1, 5, 0, 0, 0, 0, 0, 0], "stream 5: it has ended");
 }
