@@ -1,5 +1,6 @@
 //! Puts a module together that continues a program from some of its stop points.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -57,6 +58,9 @@ pub(super) fn continuations(program: &Program<'_>, frames: &[SiteId]) -> Result<
     let mut sites = frames.to_vec();
     sites.sort();
     sites.dedup();
+    // Whoever compiles several functions at once begins with the first, and is to be left with small ones in the end.
+    let body = |site: &SiteId| module.body(program.function_of(*site)?);
+    sites.sort_by_key(|site| Reverse(body(site).map_or(0, |body| body.range().len())));
     let slots: BTreeMap<SiteId, u32> = sites.iter().copied().zip(0..).collect();
     let pairs: BTreeSet<(SiteId, SiteId)> =
         frames.iter().copied().zip(frames.iter().skip(1).copied()).collect();

@@ -324,9 +324,9 @@
 ;;
 ;; continuation of frames at stop points 1 0
 ;; (module
-;;   (type (;0;) (func))
-;;   (type (;1;) (func (result i32 exnref)))
-;;   (type (;2;) (func (result i32)))
+;;   (type (;0;) (func (result i32 exnref)))
+;;   (type (;1;) (func (result i32)))
+;;   (type (;2;) (func))
 ;;   (type (;3;) (func (param i32)))
 ;;   (type (;4;) (func (param i32 i32)))
 ;;   (type (;5;) (func (param i32 exnref i32)))
@@ -334,11 +334,58 @@
 ;;   (import "program" "gate memory 0" (memory (;0;) 4 4))
 ;;   (import "program" "gate global 0" (global (;0;) (mut i32)))
 ;;   (import "program" "gate tag 0" (tag (;0;) (type 3) (param i32)))
-;;   (import "program" "gate saved" (func (;0;) (type 4)))
-;;   (import "program" "gate call 1 0" (func (;1;) (type 3)))
+;;   (import "program" "gate call 1 0" (func (;0;) (type 3)))
+;;   (import "program" "gate saved" (func (;1;) (type 4)))
 ;;   (import "program" "gate save i32 exnref" (func (;2;) (type 5)))
-;;   (export "1" (func 4))
-;;   (func (;3;) (type 0)
+;;   (export "0" (func 3))
+;;   (func (;3;) (type 1) (result i32)
+;;     (local exnref i32 i32)
+;;     i32.const 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.const 8
+;;     i32.sub
+;;     local.tee 2
+;;     i32.store offset=12
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         block ;; label = @3
+;;           block (result i32) ;; label = @4
+;;             block (type 0) (result i32 exnref) ;; label = @5
+;;               try_table (catch_ref 0 0 (;@5;)) ;; label = @6
+;;                 call 4
+;;                 global.get 0
+;;                 br_if 3 (;@3;)
+;;               end
+;;               i32.const 0
+;;               return
+;;             end
+;;             local.set 0
+;;             local.set 1
+;;             local.get 1
+;;             i32.const 0
+;;             call 0
+;;             global.get 0
+;;             br_if 2 (;@2;)
+;;             drop
+;;             local.get 0
+;;             throw_ref
+;;           end
+;;           return
+;;         end
+;;         i32.const 8
+;;         i32.const 58
+;;         call 1
+;;         br 1 (;@1;)
+;;       end
+;;       local.get 1
+;;       local.get 0
+;;       i32.const 67
+;;       call 2
+;;     end
+;;     i32.const 0
+;;   )
+;;   (func (;4;) (type 2)
 ;;     (local i32)
 ;;     i32.const 0
 ;;     i32.const 0
@@ -396,54 +443,7 @@
 ;;       end
 ;;       i32.const 8
 ;;       i32.const 42
-;;       call 0
+;;       call 1
 ;;     end
-;;   )
-;;   (func (;4;) (type 2) (result i32)
-;;     (local exnref i32 i32)
-;;     i32.const 0
-;;     i32.const 0
-;;     i32.load offset=12
-;;     i32.const 8
-;;     i32.sub
-;;     local.tee 2
-;;     i32.store offset=12
-;;     block ;; label = @1
-;;       block ;; label = @2
-;;         block ;; label = @3
-;;           block (result i32) ;; label = @4
-;;             block (type 1) (result i32 exnref) ;; label = @5
-;;               try_table (catch_ref 0 0 (;@5;)) ;; label = @6
-;;                 call 3
-;;                 global.get 0
-;;                 br_if 3 (;@3;)
-;;               end
-;;               i32.const 0
-;;               return
-;;             end
-;;             local.set 0
-;;             local.set 1
-;;             local.get 1
-;;             i32.const 0
-;;             call 1
-;;             global.get 0
-;;             br_if 2 (;@2;)
-;;             drop
-;;             local.get 0
-;;             throw_ref
-;;           end
-;;           return
-;;         end
-;;         i32.const 8
-;;         i32.const 58
-;;         call 0
-;;         br 1 (;@1;)
-;;       end
-;;       local.get 1
-;;       local.get 0
-;;       i32.const 67
-;;       call 2
-;;     end
-;;     i32.const 0
 ;;   )
 ;; )
