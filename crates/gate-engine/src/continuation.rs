@@ -132,7 +132,7 @@ fn stop_error(source: StopError) -> ContinueError {
 }
 
 /// A state of which only the frames are of interest.
-const EMPTY: State = State {
+pub(crate) const EMPTY: State = State {
     phase: gate_snapshot::Phase::Main,
     entry: gate_snapshot::Entry { initialize: None, function: None, arguments: Vec::new() },
     frames: Frames::Portable(Vec::new()),

@@ -7,9 +7,12 @@ use gate_abi::host::Stop;
 use gate_abi::import::Function;
 use gate_abi::trap::Trap;
 use gate_instrument::accept::EntryError;
+use gate_instrument::stop::{self, Poll, SiteKind, StopError};
+use gate_snapshot::{Frame, Frames, State, Value};
 
 use crate::compile::{self, Threads};
 use crate::config::Settings;
+use crate::continuation::{self, ContinueError, continuation};
 use crate::{Calls, LoadError, MemoryLimits, Program, RunOptions, Start, StartError};
 
 /// Compiles and runs a program that does nothing, so that what all programs need is initialized in this process before it
@@ -32,8 +35,8 @@ pub fn warm_up(settings: Settings) -> Result<(), WarmUpError> {
     Ok(())
 }
 
-/// Makes threads for compiling and compiles something small with them, so that what is compiled next in this process finds
-/// everything there.
+/// Makes threads for compiling, and with them what a small program needs to be compiled and to continue, so that who does either
+/// next in this process finds everything there.
 ///
 /// # Errors
 /// [`WarmUpError`] if even that is impossible.
@@ -50,7 +53,25 @@ pub fn warm_up_to_compile(settings: Settings) -> Result<(), WarmUpError> {
         (func (export \"memory\") (result i32) (i32.mul (call $a (i32.const 2)) (call $b (i32.const 3)))))";
     compile::make_ready();
     compile::compile_with(LITTLE, settings, &[], Threads::for_module(LITTLE.len()))?;
+    if let Some(poll) = settings.poll() {
+        let binary = compile::binary(LITTLE).expect("it is the text of a module");
+        let state = State { frames: Frames::Portable(little_frames(&binary, poll)?), ..continuation::EMPTY };
+        continuation(&binary, &state, settings)?;
+    }
+    compile::make_room();
     Ok(())
+}
+
+/// Where the little program can have stopped: in the loop of its first function, which the last one has called.
+fn little_frames(module: &[u8], poll: Poll) -> Result<Vec<Frame>, WarmUpError> {
+    let program = stop::Program::new(module, &Settings::transform(poll, &[]))?;
+    let frame = |function, kind, locals| -> Result<Option<Frame>, StopError> {
+        let site = program.sites(function)?.into_iter().find(|site| site.kind == kind);
+        Ok(site.map(|site| Frame { function, site: site.id.0, locals, operands: Vec::new() }))
+    };
+    let outer = frame(2, SiteKind::Call, Vec::new())?;
+    let inner = frame(0, SiteKind::Loop, vec![Value::I32(1)])?;
+    Ok([outer, inner].into_iter().flatten().collect())
 }
 
 /// Why [`warm_up`] failed.
@@ -59,6 +80,8 @@ pub fn warm_up_to_compile(settings: Settings) -> Result<(), WarmUpError> {
 #[expect(missing_docs, reason = "the sources say it")]
 pub enum WarmUpError {
     Compile(#[from] crate::CompileError),
+    Stop(#[from] StopError),
+    Continue(#[from] ContinueError),
     File(#[from] std::io::Error),
     Load(#[from] LoadError),
     Entry(#[from] EntryError),
