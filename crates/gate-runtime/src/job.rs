@@ -106,6 +106,23 @@ pub(crate) fn begin(
 }
 
 impl Begun {
+    /// Gets memory for the first `bytes` bytes of one of the files that are made, while the process is still about what comes before
+    /// writing it. For a file that is going to be about that long at least: else it is only work, undone in the end. It counts as
+    /// memory of this process, which has the file when the container has ended, rather than of the container.
+    pub(crate) fn allocate(&self, output: usize, bytes: u64) {
+        /// Nobody can be told to stop meanwhile. It takes some 20 ms.
+        const MOST_BYTES: u64 = 64 << 20;
+        /// With less, it is not worth the call.
+        const LEAST_BYTES: u64 = 1 << 20;
+        let bytes = bytes.min(MOST_BYTES);
+        if let Some(file) = self.outputs.get(output)
+            && bytes >= LEAST_BYTES
+        {
+            // If there is none to be had, the process will find out.
+            let _ = memfd::allocate(file, bytes);
+        }
+    }
+
     /// Waits until the job is done.
     pub(crate) fn end(
         self,

@@ -20,7 +20,7 @@ use gate_service::{Fault, Pump, RestoreError};
 use gate_wire::worker::{Format, Frame, Job, Stops, Tier};
 
 use crate::container::{Container, ContainerError};
-use crate::job::{self, JobLimits, Made, Sealed, Undone};
+use crate::job::{self, Begun, JobLimits, Made, Sealed, Undone};
 use crate::packets::{Packets, Services};
 use crate::watch::Watch;
 
@@ -116,8 +116,11 @@ impl Suspended {
         let buffers = buffers.map_err(|source| ContainerError::File { source })?;
         let mut inputs = vec![module, self.state.file.as_fd(), buffers.as_fd()];
         inputs.extend(self.memories());
-        let memories = count(self.memories.len());
-        one_file(container, Job::Snapshot { format, memories }, &inputs, limits, watch)
+        let job = Job::Snapshot { format, memories: count(self.memories.len()) };
+        let begun = begin_one_file(container, job, &inputs, limits, watch)?;
+        // What there is in memories is nearly all that it writes, after it has looked for it.
+        begun.allocate(0, used_bytes(self.memories()) / 2);
+        end_one_file(begun, container, watch)
     }
 }
 
@@ -181,11 +184,16 @@ pub async fn restore(
 /// The most that a file can have which a job makes: it has what the job has read, some of it in another form, and what it has
 /// made in its own memory.
 pub(crate) fn output_bytes(inputs: &[BorrowedFd<'_>], limits: &JobLimits) -> u64 {
-    // Memories are sparse: what counts is what they take. What cannot be looked at is no file, and has nothing.
-    let used = inputs.iter().filter_map(|input| rustix::fs::fstat(input).ok());
-    let used = used.map(|stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES));
-    let read = used.fold(0, u64::saturating_add);
+    let read = used_bytes(inputs.iter().copied());
     read.saturating_mul(2).saturating_add(limits.memory_bytes).min(i64::MAX.unsigned_abs())
+}
+
+/// How much memory files take. What cannot be looked at is no file, and has none.
+fn used_bytes<'a>(files: impl Iterator<Item = BorrowedFd<'a>>) -> u64 {
+    let used = files.filter_map(|file| rustix::fs::fstat(file).ok());
+    // Memories are sparse: what counts is what they take.
+    let used = used.map(|stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES));
+    used.fold(0, u64::saturating_add)
 }
 
 /// What `st_blocks` counts.
@@ -346,10 +354,28 @@ fn one_file(
     limits: &JobLimits,
     watch: &mut Watch<'_>,
 ) -> Result<Result<Sealed, Undone>, ContainerError> {
+    let begun = begin_one_file(container, job, inputs, limits, watch)?;
+    end_one_file(begun, container, watch)
+}
+
+fn begin_one_file(
+    container: &mut Container,
+    job: Job,
+    inputs: &[BorrowedFd<'_>],
+    limits: &JobLimits,
+    watch: &mut Watch<'_>,
+) -> Result<Begun, ContainerError> {
     let output = memfd::create_sized("output", output_bytes(inputs, limits))
         .map_err(|source| ContainerError::File { source })?;
-    let made = job::run(container, job, inputs, 1, vec![output], limits, watch)?;
-    Ok(made.and_then(|made| match made {
+    job::begin(container, job, inputs, 1, vec![output], limits, watch)
+}
+
+fn end_one_file(
+    begun: Begun,
+    container: &mut Container,
+    watch: &mut Watch<'_>,
+) -> Result<Result<Sealed, Undone>, ContainerError> {
+    Ok(begun.end(container, watch)?.and_then(|made| match made {
         Made::Files(files) => files.into_iter().next().ok_or_else(job::nonsense),
         Made::Memories(_) | Made::Symbols(_) => Err(job::nonsense()),
     }))

@@ -94,6 +94,16 @@ pub fn create_sized(name: &str, bytes: u64) -> io::Result<OwnedFd> {
     Ok(memfd)
 }
 
+/// Gives the first `bytes` bytes of a memfd of [`create_sized`] memory now, so that whoever writes there does not wait for it. They
+/// stay zeros until then.
+///
+/// # Errors
+///
+/// Those of `fallocate`; among them `EPERM` when the file is shorter.
+pub fn allocate(memfd: impl AsFd, bytes: u64) -> io::Result<()> {
+    Ok(rustix::fs::fallocate(memfd, rustix::fs::FallocateFlags::empty(), 0, bytes)?)
+}
+
 /// Cuts a memfd of [`create_sized`] to the `bytes` that its writer claims to have written, and seals it for ever.
 ///
 /// Only when the writer has ended: while it could have the file mapped, its content cannot be sealed.

@@ -53,6 +53,20 @@ fn filled(bytes: u64, content: &[u8]) -> File {
 }
 
 #[test]
+fn what_is_allocated_is_zeros_until_it_is_written() {
+    let file = filled(1 << 20, b"content");
+    let blocks = || rustix::fs::fstat(&file).unwrap().st_blocks;
+    allocate(&file, 3 << 16).unwrap();
+    assert_eq!(blocks(), 3 << 16 >> 9);
+    let mut bytes = [1; 9];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    assert_eq!(bytes, *b"content\0\0");
+    assert!(allocate(&file, (1 << 20) + 1).is_err(), "it does not grow");
+    finish(&file, 7, Seals::Content).unwrap();
+    assert_eq!(blocks(), 4096 >> 9, "what was not written is given back");
+}
+
+#[test]
 fn a_sized_file_grows_by_no_means() {
     let file = filled(10, b"content");
     assert_eq!(size(&file).unwrap(), 10);
