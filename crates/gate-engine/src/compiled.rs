@@ -34,6 +34,8 @@ pub(crate) struct CompiledProgram {
 pub(crate) struct Stoppable {
     pub(crate) added: Added,
     pub(crate) control: Arc<Region>,
+    /// How many memories of the module are the control memory.
+    memories: usize,
     pub(crate) continuation: Option<Continuation>,
 }
 
@@ -85,7 +87,7 @@ impl CompiledProgram {
             *function = typed.ok_or_else(|| LoadError::ImportType { field: import.name().to_owned() })?;
         }
         let all = usize::try_from(module.resources_required().num_memories).unwrap_or(usize::MAX);
-        let count = all.saturating_sub(usize::from(added.is_some()));
+        let count = all.saturating_sub(settings.control_memories());
         let regions = regions(count, limits, adopted)?;
         memories.provide(&regions);
         let stoppable = match added {
@@ -93,7 +95,7 @@ impl CompiledProgram {
             None => None,
         };
         if let Some(stoppable) = &stoppable {
-            memories.provide(std::slice::from_ref(&stoppable.control));
+            memories.provide(&vec![Arc::clone(&stoppable.control); stoppable.memories]);
         }
         let memory = artifact.memory;
         let facts = Facts { outline: artifact.outline(), personality, imported: functions, memory };
@@ -131,7 +133,14 @@ impl Stoppable {
         let used =
             control_bytes(settings.stack_bytes).saturating_add(usize::try_from(used).unwrap_or(usize::MAX));
         let control = Region::control(bytes, used).map_err(|source| LoadError::Memory { source })?;
-        Ok(Self { added, control: Arc::new(control), continuation: None })
+        let memories = settings.control_memories();
+        Ok(Self { added, control: Arc::new(control), memories, continuation: None })
+    }
+
+    /// How many bytes of memory the engine counts in a new instance that are none of the program's: the control memory, and a page
+    /// for each further memory that is the same.
+    pub(crate) fn uncounted(&self) -> usize {
+        self.control.size() + self.memories.saturating_sub(1) * WASM_PAGE_BYTES
     }
 }
 

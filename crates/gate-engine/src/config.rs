@@ -89,6 +89,15 @@ impl Settings {
         }
     }
 
+    /// How many memories the program gets besides its own, if it can be stopped. They are all the control memory.
+    pub(crate) fn control_memories(self) -> usize {
+        match self.poll() {
+            None => 0,
+            Some(Poll::Store | Poll::Countdown) => 1,
+            Some(Poll::Atomic) => 2,
+        }
+    }
+
     /// How it is transformed.
     pub(crate) fn transform(poll: Poll, breakpoints: &[u32]) -> gate_instrument::stop::Config<'_> {
         gate_instrument::stop::Config {
@@ -207,10 +216,13 @@ fn config(settings: Settings) -> Config {
     config.wasm_extended_const(true);
     config.relaxed_simd_deterministic(true);
     // For one instruction, an atomic load that no optimization removes. What is accepted has none of its own.
-    config.wasm_threads(settings.poll() == Some(Poll::Atomic));
+    let polls = settings.poll() == Some(Poll::Atomic);
+    config.wasm_threads(polls);
+    // Only a memory with 64-bit addresses is one that may move: the reservation covers all that others can have.
+    config.wasm_memory64(polls);
+    config.memory_may_move(polls);
     // Stop points have hints, without which their code is laid out in the way of the program's.
     config.wasm_branch_hinting(settings.tier != Tier::Winch);
-    config.wasm_memory64(false);
     config.wasm_function_references(false);
     config.wasm_gc(false);
     // Exception packages are objects on the collector's heap.
@@ -223,7 +235,6 @@ fn config(settings: Settings) -> Config {
     // The whole index space is reserved, so that most bounds checks are the processor's.
     config.memory_reservation(RESERVATION_BYTES as u64);
     config.memory_guard_size(GUARD_BYTES as u64);
-    config.memory_may_move(false);
     // Memories are files of their own: they cannot be private copies of the artifact's data.
     config.memory_init_cow(false);
     config.gc_heap_reservation(GC_HEAP_RESERVATION as u64);

@@ -10,7 +10,8 @@
 //! happens in the process, the memory never takes more than its limit. Pages that were never touched take nothing.
 //!
 //! The memory of a program that continues is the file that it had before. The control memory of a program that can be
-//! stopped is private to the process: what it has of the program's state is taken out of it.
+//! stopped is private to the process: what it has of the program's state is taken out of it. Compiled code can have two
+//! memories that are both the control memory, of which it reads only the first word of the second.
 #![expect(unsafe_code, reason = "mapping memory, and giving the engine its address")]
 
 use std::collections::VecDeque;
@@ -269,7 +270,8 @@ impl Regions {
 
 // SAFETY: each memory handed out is a reservation of the size asked for, followed by a guard, with no access beyond the
 // size asked for; zero-filled because its file is new, or filled with what the program had there; and no two get the same
-// one.
+// one, but for the control memory: nobody makes references to its bytes, and in one of the two there is only an atomic
+// load of a word that nobody stores to otherwise.
 unsafe impl wasmtime::MemoryCreator for Regions {
     fn new_memory(
         &self,

@@ -145,8 +145,8 @@ impl CompiledProgram {
         start: Start<'_>,
         options: RunOptions,
     ) -> Result<Finished<C>, StartError> {
-        let control = self.stoppable.as_ref().map_or(0, |stoppable| stoppable.control.size());
-        let limiter = Limiter::new(self.limits.memory_bytes, self.limits.table_elements, control);
+        let uncounted = self.stoppable.as_ref().map_or(0, Stoppable::uncounted);
+        let limiter = Limiter::new(self.limits.memory_bytes, self.limits.table_elements, uncounted);
         let memory = self.facts.memory.and_then(|index| self.regions.get(index as usize)).cloned();
         let running = Running { calls, memory, limiter, unwinding: None };
         let mut store = Store::new(&self.engine, running);

@@ -43,8 +43,9 @@
 //!
 //! What costs time, where such a compiler has seen everything, is first what the values of stop points do to its allocation of
 //! registers, which is why they are saved in different ways, and then the poll in very short loops: the bodies of innermost
-//! loops are there several times, and only the first polls. With [`Poll::Store`], which is for compilers that do not optimize, the
-//! code is made small instead.
+//! loops are there several times, and only the first polls. In recursive functions it is the size of frames, for which the
+//! processor's caches have little room: those whose loops all recur poll a memory whose address is not kept during calls
+//! ([`Control::polled`]). With [`Poll::Store`], which is for compilers that do not optimize, the code is made small instead.
 //!
 //! # Continuations
 //!
@@ -95,9 +96,9 @@
 //! 1. Instantiates the module that [`Program::instrument`] made, which runs nothing. Everything in it is exported, see
 //!    [`Hidden`].
 //! 2. Calls [`Hidden::Initialize`], then the function [`Program::start`], if any, then what is to be run.
-//! 3. To stop it, writes to the control memory, see [`control`]; or, in an imported function that was named to block, sets the
-//!    global [`Control::unwinding`] to 1 and returns whatever values. Every call that runs program code then returns with that
-//!    global set.
+//! 3. To stop it, writes to the control memory, and to [`Control::polled`] if that is another one, see [`control`]; or, in an
+//!    imported function that was named to block, sets the global [`Control::unwinding`] to 1 and returns whatever values. Every
+//!    call that runs program code then returns with that global set.
 //! 4. Takes the state: memories, tables, globals, the bytes of dropped segments in the control memory, and the frames.
 //! 5. To continue, in the same instance or in one that has that state (and in which [`Hidden::Restore`] has been called, nothing
 //!    else), instantiates the module of [`Program::continuations`], writes the frames with their slots into the control memory,
@@ -163,8 +164,8 @@ use self::side::KeptPlans;
 /// How a program finds out that it shall stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Poll {
-    /// An atomic load, which no compiler removes or moves out of a loop. The module needs the feature of threads for it, but the
-    /// control memory is not shared.
+    /// An atomic load, which no compiler removes or moves out of a loop. The module needs the feature of threads for it, but no
+    /// memory is shared; and that of 64-bit memories, for [`Control::polled`].
     Atomic,
     /// A store and a load. A compiler that knows no other threads could prove what is loaded from what was loaded before, were it
     /// not for the store.

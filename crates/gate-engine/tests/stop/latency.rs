@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gate_engine::{Outcome, RunOptions, Start, Stops};
 
-use super::machine::{Log, Module, Random, TIERS, settings};
+use super::machine::{Log, Module, Random, TIERS, arguments, settings};
 
 /// How much processor time a program may take from the request on.
 const LIMIT: Duration = Duration::from_millis(10);
@@ -16,6 +16,21 @@ const LIMIT: Duration = Duration::from_millis(10);
 const TWO_LOOPS: &str = r#"(module (func (export "run") (local $i i32)
     (loop $counted (br_if $counted (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000))))
     (loop $endless (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $endless))))"#;
+
+/// A recursion that takes practically for ever: a function without loops, or with nothing but a loop in which it calls itself.
+const RECURSION: [&str; 2] = [
+    r#"(module (func $run (export "run") (param $n i32)
+        (if (i32.lt_u (local.get $n) (i32.const 100))
+          (then
+            (call $run (i32.add (local.get $n) (i32.const 1)))
+            (call $run (i32.add (local.get $n) (i32.const 1)))))))"#,
+    r#"(module (func $run (export "run") (param $n i32) (local $i i32)
+        (if (i32.lt_u (local.get $n) (i32.const 100))
+          (then
+            (loop $again
+              (call $run (i32.add (local.get $n) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 2))))))))"#,
+];
 
 /// A program that never ends: functions that call each other, themselves, and by reference, with loops in and after each
 /// other, with and without stores.
@@ -89,7 +104,8 @@ fn stop_after(module: &mut Module, settings: gate_engine::Settings, delay: Durat
         flag.request();
         time
     });
-    let run = Start::Fresh { entry: &entry, arguments: &[] };
+    let arguments = arguments(&entry.function.as_ref().unwrap().ty);
+    let run = Start::Fresh { entry: &entry, arguments: &arguments };
     let finished = program.run(Log::default(), run, RunOptions::default()).unwrap();
     let time = clock.now();
     drop(stopped);
@@ -139,6 +155,11 @@ fn an_endless_loop_after_a_counted_one() {
 #[test]
 fn an_empty_loop() {
     check(r#"(module (func (export "run") (loop $l (br $l))))"#, Duration::from_millis(5));
+}
+
+#[test]
+fn recursion() {
+    RECURSION.into_iter().for_each(|text| check(text, Duration::from_millis(5)));
 }
 
 #[test]

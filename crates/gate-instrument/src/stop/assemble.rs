@@ -68,7 +68,9 @@ pub(super) fn assemble(program: &Program<'_>, purpose: Purpose) -> Result<Instru
     }
     sections::extend(&mut encoded, module, sections::TABLE, &Entries::of(&tables));
     let mut memories = MemorySection::new();
-    memories.memory(program.control.memory_type());
+    for ty in program.control.memory_types() {
+        memories.memory(ty);
+    }
     sections::extend(&mut encoded, module, sections::MEMORY, &Entries::of(&memories));
     sections::extend(&mut encoded, module, sections::TAG, &Entries::default());
     sections::extend(&mut encoded, module, sections::GLOBAL, &globals);
@@ -163,7 +165,7 @@ fn exports(
     for index in 0..tables {
         section.export(&program.name(Hidden::Table(index)), ExportKind::Table, index);
     }
-    for index in 0..=control.memory {
+    for index in 0..=control.polled {
         section.export(&program.name(Hidden::Memory(index)), ExportKind::Memory, index);
     }
     for index in 0..globals {

@@ -39,6 +39,8 @@ pub(super) struct Block {
     pub(super) ty: FunctionType,
     /// Whether there is a stop point in it.
     pub(super) stops: bool,
+    /// Whether there is a call in it of the function that it is in.
+    pub(super) recurs: bool,
     /// How many operands are below its parameters.
     pub(super) base: usize,
 }
@@ -49,17 +51,20 @@ pub(super) struct Structure<'a> {
     /// The instructions; the last one is the `end` of the function.
     pub(super) ops: Vec<Op<'a>>,
     blocks: Vec<Block>,
+    /// Whether there is a call of the function itself in each of its loops, if it has any.
+    pub(super) recurs: bool,
 }
 
 impl<'a> Structure<'a> {
-    /// Reads a body.
+    /// Reads the body of a function.
     pub(super) fn read(
         module: &Module<'a>,
         calls: &Calls,
+        function: u32,
         body: &FunctionBody<'a>,
         extra: Extra<'_>,
     ) -> Result<Self, StopError> {
-        let mut structure = Self { ops: Vec::new(), blocks: Vec::new() };
+        let mut structure = Self { ops: Vec::new(), blocks: Vec::new(), recurs: true };
         let mut open: Option<BlockId> = None;
         // In unreachable code, how many blocks have been opened there.
         let mut unreachable: Option<u32> = None;
@@ -94,11 +99,15 @@ impl<'a> Structure<'a> {
                 }
                 Operator::End => {
                     if let Some(block) = open {
-                        let stops = structure.block(block).stops;
+                        let Block { start, stops, recurs, .. } = *structure.block(block);
+                        let opened = structure.ops.get(start).map(|op| &op.operator);
+                        structure.recurs &= recurs || !matches!(opened, Some(Operator::Loop { .. }));
                         structure.block_mut(block).end = op;
                         open = structure.block(block).parent;
-                        if let Some(parent) = open.filter(|_| stops) {
-                            structure.block_mut(parent).stops = true;
+                        if let Some(parent) = open {
+                            let parent = structure.block_mut(parent);
+                            parent.stops |= stops;
+                            parent.recurs |= recurs;
                         }
                     }
                 }
@@ -115,13 +124,19 @@ impl<'a> Structure<'a> {
                             parent,
                             ty,
                             stops,
+                            recurs: false,
                             base: 0,
                         });
                         open = Some(id);
                         block = open;
                     }
                     if let Some(block) = open.filter(|_| calls.stops_in(operator)) {
-                        structure.block_mut(block).stops = true;
+                        let block = structure.block_mut(block);
+                        block.stops = true;
+                        block.recurs |= matches!(
+                            operator,
+                            Operator::Call { function_index } if *function_index == function
+                        );
                     }
                     if Self::diverges(operator) {
                         unreachable = Some(0);

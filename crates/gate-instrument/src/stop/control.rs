@@ -1,6 +1,6 @@
 //! What is added to a program for the control of it: a memory, globals and tables.
 //!
-//! The *control memory* is the last memory of the module. The program's own code cannot reach it.
+//! The *control memory* comes after the memories of the program. The program's own code cannot reach it.
 //!
 //! | Offset | Size | Meaning |
 //! |---|---|---|
@@ -23,13 +23,16 @@
 //!
 //! where `i32` and `f32` have 4 bytes, `i64` and `f64` have 8, `v128` has 16, and a reference has 4: its index in the spill
 //! table of its type. Nothing is aligned to more than 4 bytes.
+//!
+//! With [`Poll::Atomic`](super::Poll::Atomic) the program has one more memory, [`Control::polled`], of which it uses nothing but the
+//! word at [`STOP_REQUESTED`]. The host has it be the same as the control memory, or stores to both.
 
 use wasm_encoder::{GlobalType, MemArg, MemoryType, RefType, TableType, ValType};
 
 use super::Config;
 use super::calls::Calls;
 use super::error::StopError;
-use super::module::{Module, count};
+use super::module::{Module, count, index};
 use super::values;
 use crate::accept::ValueType;
 
@@ -64,6 +67,12 @@ pub struct Control {
     pub memory: u32,
     /// The size of the control memory in pages of 64 KiB. It does not grow.
     pub pages: u32,
+    /// The index of the memory that functions poll which recur: the control memory, or the one after it. That has 64-bit addresses,
+    /// a page at least, and no maximum.
+    ///
+    /// As far as its type tells, it can grow and move in any call, so that a compiler gets its address anew after each. The address of
+    /// a memory that stays where it is, is kept during calls, and every activation of a recursive function has a larger frame for it.
+    pub polled: u32,
     /// The index of the global, an `i32`, that is 1 while the program unwinds. The host resets it to 0 before it calls
     /// anything in the program again.
     pub unwinding: u32,
@@ -96,8 +105,13 @@ impl Control {
             global += 1;
             global - 1
         };
+        let memory = count(module.memories.len());
         let control = Self {
-            memory: count(module.memories.len()),
+            memory,
+            polled: match config.poll {
+                super::Poll::Atomic => memory + 1,
+                super::Poll::Store | super::Poll::Countdown => memory,
+            },
             // At least a page for frames, whatever else there is.
             pages: config.control_pages.clamp(1 + (frames + IN_PLACE) / PAGE, PAGE),
             unwinding: next_global(),
@@ -118,7 +132,7 @@ impl Control {
     fn check_limits(&self, module: &Module<'_>, tables: u32) -> Result<(), StopError> {
         let globals = module.globals.len() + 3;
         for (what, found, limit) in [
-            ("memories", module.memories.len() + 1, 100),
+            ("memories", index(self.polled) + 1, 100),
             ("tables", usize::try_from(tables).unwrap_or(usize::MAX), 100),
             ("globals", globals, 1_000_000),
         ] {
@@ -154,14 +168,17 @@ impl Control {
         Some((table, SPILLED + 4 * count(position)))
     }
 
-    pub(super) fn memory_type(&self) -> MemoryType {
-        MemoryType {
+    /// The types of the added memories, in order.
+    pub(super) fn memory_types(&self) -> Vec<MemoryType> {
+        let control = MemoryType {
             minimum: self.pages.into(),
             maximum: Some(self.pages.into()),
             memory64: false,
             shared: false,
             page_size_log2: None,
-        }
+        };
+        let polled = MemoryType { minimum: 1, maximum: None, memory64: true, ..control };
+        if self.polled == self.memory { vec![control] } else { vec![control, polled] }
     }
 
     /// The types of the added globals, in order.

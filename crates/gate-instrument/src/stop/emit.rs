@@ -1,6 +1,6 @@
 //! Emits the code of a function together with its stop points.
 
-use wasm_encoder::{BlockType, Catch, Encode, Instruction, ValType};
+use wasm_encoder::{BlockType, Catch, Encode, Instruction, MemArg, ValType};
 use wasmparser::Operator;
 
 use super::Poll;
@@ -270,7 +270,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
 
     /// Goes to the code of a stop point if the program shall stop.
     pub(super) fn poll(&mut self, position: usize) {
-        poll(self.context, &mut self.code);
+        let Control { memory, polled, .. } = *self.context.control;
+        poll(self.context, if self.plan.structure.recurs { polled } else { memory }, &mut self.code);
         self.branch_to_stop(position);
     }
 
@@ -660,12 +661,16 @@ pub(super) fn callee(calls: &Calls, function: u32) -> Callee {
     if calls.may_block(function) { Callee::Import(function) } else { Callee::Function(function) }
 }
 
-/// Appends code that pushes whether the program shall stop.
-pub(super) fn poll(context: &Context<'_>, code: &mut Vec<u8>) {
+/// Appends code that pushes whether the program shall stop: what is in `memory`, which is [`Control::memory`] or
+/// [`Control::polled`].
+pub(super) fn poll(context: &Context<'_>, memory: u32, code: &mut Vec<u8>) {
     let control = context.control;
-    let flag = control.at(STOP_REQUESTED);
+    let flag = MemArg { memory_index: memory, ..control.at(STOP_REQUESTED) };
     let instructions: &[Instruction<'_>] = match context.poll {
-        Poll::Atomic => &[Instruction::I32Const(0), Instruction::I32AtomicLoad(flag)],
+        Poll::Atomic if memory == control.memory => {
+            &[Instruction::I32Const(0), Instruction::I32AtomicLoad(flag)]
+        }
+        Poll::Atomic => &[Instruction::I64Const(0), Instruction::I32AtomicLoad(flag)],
         Poll::Store => &[
             Instruction::I32Const(0),
             Instruction::I32Const(0),

@@ -133,7 +133,7 @@ fn choose(module: &Module<'_>, ty: u32, functions: &[u32]) -> Vec<u8> {
 fn import(context: &Context<'_>, module: &Module<'_>, linker: &mut Linker, function: u32) -> Vec<u8> {
     let mut code = Code::new(&[]);
     code.add(&[Instruction::Block(BlockType::Empty)]);
-    emit::poll(context, &mut code.0);
+    emit::poll(context, context.control.memory, &mut code.0);
     code.add(&[Instruction::BrIf(0)]);
     call_import(context, module, linker, &mut code, function, function);
     code.finish()

@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
         validator.read_locals(&mut reader)?;
         let locals = (0..validator.len_locals()).filter_map(|local| validator.get_local_type(local));
         let locals = locals.map(values::value_type).collect();
-        let structure = Structure::read(module, calls, body, extra)?;
+        let structure = Structure::read(module, calls, function, body, extra)?;
         let plan = Self {
             function,
             ty: module.function_type(function).clone(),

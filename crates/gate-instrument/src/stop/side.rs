@@ -168,7 +168,7 @@ fn imports(program: &Program<'_>, linker: &mut Linker) -> ImportSection {
     for (index, ty) in (0..).zip(tables) {
         section.import(PROGRAM, &program.name(Hidden::Table(index)), ty);
     }
-    let memories = module.memories.iter().map(memory_type).chain([control.memory_type()]);
+    let memories = module.memories.iter().map(memory_type).chain(control.memory_types());
     for (index, ty) in (0..).zip(memories) {
         section.import(PROGRAM, &program.name(Hidden::Memory(index)), ty);
     }

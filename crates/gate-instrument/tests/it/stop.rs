@@ -40,7 +40,8 @@ fn validate(wasm: &[u8], exceptions: bool) {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::RELAXED_SIMD;
     features.set(WasmFeatures::EXCEPTIONS, exceptions);
-    features.set(WasmFeatures::THREADS, exceptions);
+    // What polls atomically needs both.
+    features.set(WasmFeatures::THREADS | WasmFeatures::MEMORY64, exceptions);
     if let Err(error) = Validator::new_with_features(features).validate_all(wasm) {
         let text = wasmprinter::print_bytes(wasm).unwrap_or_default();
         panic!("{error}\n{text}");
