@@ -282,7 +282,14 @@ impl<'e, 'a> Emitter<'e, 'a> {
         let layout = plan.layout(stop);
         // A module beside the program runs each of its functions once, mostly, and is small with as few types as possible.
         let is_beside = self.linker.place == Place::Side;
-        if stop.kind == SiteKind::Call && !is_beside && self.context.saves_from_stack(&layout) {
+        // Where the polls leave the address of the control memory alone, it is not kept during calls, and there is no need of room for
+        // arguments in each frame.
+        let keeps_address = !plan.structure.recurs;
+        if stop.kind == SiteKind::Call
+            && keeps_address
+            && !is_beside
+            && self.context.saves_from_stack(&layout)
+        {
             self.save_from_stack(name, &layout);
             return;
         }
