@@ -281,8 +281,8 @@ impl Engine {
 pub(crate) enum SnapshotFormat {
     /// Every program, stopped anywhere
     Native,
-    /// That of the existing system of this name: only programs of its subset of WebAssembly. The program runs on to a point
-    /// where that form can express it
+    /// That of the existing system of this name: only programs of its subset of WebAssembly, without arguments, environment,
+    /// directories and files. The program runs on to a point where that form can express it
     Upstream,
 }
 

@@ -9,12 +9,16 @@
 //! | `input = TEXT` | Standard input; `\n` is a line end. Programs wait for it again and again, and say so before they do: the first time with the line `?a`, the second time `?b`, and so on. Each takes one byte, or a line if there are lines |
 //! | `runs = N` | It does not wait for input; after `?a` it is busy for more than N milliseconds |
 //! | `every = N...` | Stopped at every Nth stop point, it is stopped [`STOPS`] times |
-//! | `without = TIER...` | Engines that cannot run it |
+//! | `without = TIER...` | Engines that cannot run it; `node` if versions of Node that are around cannot |
+//! | `standalone = TEXT` | Why it cannot go on without Gate from at least one of its pauses: a part of the message; one line for each |
+//! | `upstream = TEXT` | Why it cannot be written in the form of the existing system at one, likewise |
+//! | `results = N` | How many lines of its output are results of the function to run, which other hosts do not print |
 //! | `arguments = WORD...` | Its arguments |
 //! | `environment = NAME=VALUE` | A variable; one line for each |
 //! | `file = /PATH: TEXT` | A file that it is given; one line for each |
 //! | `invoke = NAME WORD...` | The function to run, and its arguments |
 //! | `status = N` | The exit status, if not 0 |
+//! | `clock` | It compares times of its own clock, which is that of the new host where it goes on without Gate: it is not run there |
 //! | `gate` | It imports Gate's own functions, from `prelude/gate.wat` |
 //! | `late` | Its output is not read before it is stopped |
 
@@ -52,8 +56,16 @@ pub struct State {
     pub files: Vec<(String, String)>,
     /// The function to run, if not `_start`.
     pub invoke: Option<String>,
+    /// Parts of the messages why it cannot go on without Gate.
+    pub standalone: Vec<String>,
+    /// Parts of the messages why it cannot be written in the form of the existing system.
+    pub upstream: Vec<String>,
+    /// How many lines at the end of its output are Gate's.
+    pub results: usize,
     /// The exit status.
     pub status: i32,
+    /// Whether it compares times of its own clock.
+    pub clock: bool,
     /// Whether it has Gate's own functions. What it prints is for its developer, on gate's standard error.
     pub gate: bool,
     /// Whether its output must not be read before it is stopped.
@@ -120,7 +132,11 @@ impl State {
                 self.invoke = words.next();
                 self.arguments = words.collect();
             }
+            "standalone" => self.standalone.push(value.to_owned()),
+            "upstream" => self.upstream.push(value.to_owned()),
+            "results" => self.results = value.parse()?,
             "status" => self.status = value.parse()?,
+            "clock" => self.clock = true,
             "gate" => self.gate = true,
             "late" => self.late = true,
             _ => bail!("{key:?} is no option"),

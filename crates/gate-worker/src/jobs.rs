@@ -12,10 +12,8 @@ use std::os::unix::fs::FileExt;
 use std::thread::{Builder, Scope};
 
 use anyhow::Context;
-use gate_abi::import::Personality;
 use gate_abi::trap::Trap;
 use gate_engine::ContinueError;
-use gate_fs::Backing;
 use gate_inspect::Symbols;
 use gate_instrument::stop::Program;
 use gate_packet::buffers::pad_input;
@@ -24,7 +22,7 @@ use gate_snapshot::upstream::Expressible;
 use gate_snapshot::{Details, Frames, Limits, Memory, Snapshot, State, file, upstream};
 use gate_wire::worker::{Event, Format, Frame, Job, RefusalKind, SourceLine, Stops, Tier};
 
-use crate::{compiler, convert, report};
+use crate::{compiler, convert, leaving, report};
 
 /// All tables together: as many as a program may have.
 const TABLE_ELEMENTS: u64 = 10_000_000;
@@ -64,7 +62,8 @@ pub(crate) fn run(job: Job, descriptors: Vec<OwnedFd>) -> anyhow::Result<Event> 
 #[error("refused")]
 struct Refused(RefusalKind, anyhow::Error);
 
-fn refused(kind: RefusalKind, error: impl Into<anyhow::Error>) -> anyhow::Error {
+/// An error that is the answer: what was asked for cannot be done with what was given.
+pub(crate) fn refused(kind: RefusalKind, error: impl Into<anyhow::Error>) -> anyhow::Error {
     Refused(kind, error.into()).into()
 }
 
@@ -196,10 +195,17 @@ fn snapshot_of(
                 details: &details,
                 max_stack_bytes: upstream::STACK_BYTES_DEFAULT,
             };
-            match upstream::expressible(&source) {
-                Expressible::Yes => {}
-                Expressible::LaterPoint(error) => return Err(refused(RefusalKind::Point, error)),
-                Expressible::Never(error) => return Err(refused(RefusalKind::Form, error)),
+            let expressible = upstream::expressible(&source);
+            if let Expressible::Never(error) = expressible {
+                return Err(refused(RefusalKind::Form, error));
+            }
+            let bonds = leaving::upstream(&module, &state)?;
+            if !bonds.is_empty() {
+                let why = anyhow::anyhow!("the program cannot leave this host: {}", bonds.join(", "));
+                return Err(refused(RefusalKind::Form, why));
+            }
+            if let Expressible::LaterPoint(error) = expressible {
+                return Err(refused(RefusalKind::Point, error));
             }
             let written = upstream::write(&source, memories, buffers.as_ref());
             fill(out, &written.map_err(|error| refused(RefusalKind::Form, error))?)?
@@ -304,22 +310,10 @@ fn locate(inputs: &[OwnedFd], place: &str) -> anyhow::Result<Event> {
 fn standalone(inputs: &[OwnedFd], mut outputs: Vec<File>) -> anyhow::Result<Event> {
     let file = map(inputs, 0)?;
     let snapshot = read(file.as_ref(), u64::MAX)?;
-    let facts = gate_instrument::accept::accept(&snapshot.module, &gate_instrument::accept::Limits::STANDARD)
-        .map_err(|refusal| refused(convert::refusal_kind(&refusal), refusal))?;
-    let needed = match facts.personality {
-        Personality::Gate => vec!["Gate's own functions".to_owned()],
-        Personality::Wasi if snapshot.state.host.is_empty() => Vec::new(),
-        Personality::Wasi => {
-            let saved = Backing::new(snapshot.state.host.clone());
-            let limits = gate_fs::Limits { bytes: u64::MAX, inodes: u32::MAX, file_bytes: u64::MAX };
-            let summary =
-                gate_wasi::inspect(&saved, limits).map_err(|error| refused(RefusalKind::Damaged, error))?;
-            summary.obstacles.iter().map(ToString::to_string).collect()
-        }
-    };
+    let bonds = leaving::engine(&snapshot.module, &snapshot.state)?;
     let program = Program::new(&snapshot.module, &gate_engine::transform())
         .map_err(|error| refused(RefusalKind::Limit, error))?;
-    let module = snapshot.standalone(&program, needed).map_err(|error| refused(RefusalKind::Form, error))?;
+    let module = snapshot.standalone(&program, bonds).map_err(|error| refused(RefusalKind::Form, error))?;
     Ok(Event::Done { bytes: vec![fill(output(&mut outputs, 0)?, &module)?] })
 }
 

@@ -17,6 +17,7 @@ mod convert;
 mod creator;
 mod host;
 mod jobs;
+mod leaving;
 mod personality;
 mod program;
 mod report;

@@ -60,7 +60,7 @@ fn what_cannot_go_along_is_named() {
     let snapshot = snapshot(&stage, "(drop (call $close (i32.const 0)))", u64::MAX);
     let rest = stage.path("rest.wasm");
     let finished = stage.command("standalone").arg(&snapshot).arg("-o").arg(&rest).run(DEADLINE).unwrap();
-    check_line(&finished, 126, &["the program cannot do without", "descriptor 0"]);
+    check_line(&finished, 126, &["the program cannot leave this host", "descriptor 0"]);
     assert!(!rest.exists());
 }
 

@@ -4,9 +4,12 @@
 //! often to stop each program in each engine, `GATE_STATES_SEED` is where the random numbers start, and `GATE_STATES_ONLY`
 //! is the name of the only program to be run.
 
+mod upstream;
+
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,6 +25,9 @@ const ENGINES: [&str; 4] = ["cranelift", "winch", "pulley", "interpreter"];
 
 /// The status of a gate that has suspended its program.
 const SUSPENDED: i32 = 131;
+
+/// The status of a gate that was asked for what cannot be done.
+const REFUSED: i32 = 126;
 
 /// What a program printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,61 +144,103 @@ impl Subject {
 
     /// Stopped at a random moment from outside, and run on in every engine.
     fn check_stopped(&self, engine: &str, ends: &[(&str, End)], chance: &mut Chance) -> Result<()> {
-        let before = self.stop(engine, chance)?;
+        let before = self.stop(engine, &[], &Moment::any(&self.state, chance))?.suspended()?;
         for (other, expected) in ends {
-            let finished =
-                self.gate(other).arg(&before.snapshot).stdin(before.input.clone()).run(DEADLINE)?;
-            let end = End::of(&self.state, &finished);
-            End { stdout: before.stdout.clone() + &end.stdout, ..end }
-                .expect(expected)
-                .with_context(|| format!("stopped at {}, continued in {other}", before.moment))?;
+            self.check_rest(other, &before, expected)?;
         }
         Ok(())
     }
 
-    fn stop(&self, engine: &str, chance: &mut Chance) -> Result<Stopped> {
+    /// What a program that was suspended prints in `engine` from then on.
+    fn check_rest(&self, engine: &str, before: &Stopped, expected: &End) -> Result<()> {
+        let rest = self.gate(engine).arg(&before.snapshot).stdin(before.input.clone()).run(DEADLINE)?;
+        let end = End::of(&self.state, &rest);
+        End { stdout: before.stdout.clone() + &end.stdout, ..end }
+            .expect(expected)
+            .with_context(|| format!("stopped at {}, continued in {engine}", before.moment))
+    }
+
+    fn stop(&self, engine: &str, options: &[&str], moment: &Moment) -> Result<Stopped> {
         let state = &self.state;
         let snapshot = self.stage.path("snapshot.wasm");
         let option = format!("--snapshot={}", snapshot.display());
-        let gate = self.start(engine, &[&option]);
+        let gate = self.start(engine, &[&[&*option], options].concat());
         if state.late {
-            return stop_late(gate, snapshot, chance);
+            return stop_late(gate, snapshot, moment);
         }
+        let Moment { pause, seen, wait, .. } = *moment;
         let mut running = gate.start()?;
-        // The program cannot get beyond that pause.
-        let pause = chance.below(state.pauses().max(1));
         let input = state.input_before(pause);
         running.write(input.as_bytes())?;
-        // But it may be anywhere before it.
-        let seen = pause - chance.below(pause + 1) * chance.below(2);
         if state.gate {
             running.wait_for_stderr(&mark(seen), DEADLINE)?;
         } else {
             running.wait_for_stdout(&mark(seen), DEADLINE)?;
         }
-        let most = state.runs.unwrap_or(Duration::from_millis(3));
-        let moment = most.mul_f64(chance.fraction());
         // It goes on for that long.
-        let _ = running.wait_for_end(moment);
-        let moment = format!("pause {pause}, {moment:?} after pause {seen}");
+        let _ = running.wait_for_end(wait);
+        let moment = format!("pause {pause}, {wait:?} after pause {seen}");
         let unread = quit(&mut running).with_context(|| moment.clone())?;
         let taken = input.len() - usize::try_from(unread)?;
         let finished = running.finish(DEADLINE)?;
-        ensure!(finished.status.code() == Some(SUSPENDED), "not suspended at {moment}: {finished}");
         let input = state.input[taken..].to_owned();
-        Ok(Stopped { stdout: End::of(state, &finished).stdout, input, snapshot, moment })
+        Ok(Stopped { stdout: End::of(state, &finished).stdout, finished, input, snapshot, moment })
     }
 }
 
-/// A program that was suspended.
+/// When to stop a program.
+struct Moment {
+    /// The pause beyond which it cannot get.
+    pause: usize,
+    /// The pause at which it is awaited.
+    seen: usize,
+    /// How many bytes of its output are read before, if it is not to be read.
+    bytes: usize,
+    /// How long it goes on then.
+    wait: Duration,
+}
+
+impl Moment {
+    /// Any.
+    fn any(state: &State, chance: &mut Chance) -> Self {
+        let pause = chance.below(state.pauses().max(1));
+        // It may be anywhere before the pause.
+        let seen = pause - chance.below(pause + 1) * chance.below(2);
+        let most = if state.late { Duration::from_millis(20) } else { Duration::from_millis(3) };
+        let wait = state.runs.unwrap_or(most).mul_f64(chance.fraction());
+        Self { pause, seen, bytes: 3 + chance.below(20_000), wait }
+    }
+
+    /// Each pause, or in the middle of what the program does instead.
+    fn all(state: &State) -> impl Iterator<Item = Self> + use<> {
+        let wait = state.runs.unwrap_or_default() / 2;
+        (0..state.pauses().max(1)).map(move |pause| Self { pause, seen: pause, bytes: 3, wait })
+    }
+}
+
+/// A program that was stopped.
 struct Stopped {
-    /// What it had printed.
+    /// How gate ended.
+    finished: Finished,
+    /// What the program had printed.
     stdout: String,
     /// What it had not read.
     input: String,
+    /// Where it is, if it was suspended.
     snapshot: PathBuf,
     /// When that was.
     moment: String,
+}
+
+impl Stopped {
+    fn is_suspended(&self) -> bool {
+        self.finished.status.code() == Some(SUSPENDED)
+    }
+
+    fn suspended(self) -> Result<Self> {
+        ensure!(self.is_suspended(), "not suspended at {}: {}", self.moment, self.finished);
+        Ok(self)
+    }
 }
 
 /// The line with which a program says that it waits, the `number`th time counted from 0.
@@ -209,35 +257,62 @@ fn quit(running: &mut Running) -> Result<u64> {
 }
 
 /// Suspends a program that waits for somebody to read its output.
-fn stop_late(gate: Program, snapshot: PathBuf, chance: &mut Chance) -> Result<Stopped> {
+fn stop_late(gate: Program, snapshot: PathBuf, moment: &Moment) -> Result<Stopped> {
     let (mut reader, writer) = std::io::pipe()?;
     let mut running = gate.stdout(writer).start()?;
     // A part of it, so that it gets on a little.
-    let mut first = vec![0; 3 + chance.below(20_000)];
+    let mut first = vec![0; moment.bytes];
     reader.read_exact(&mut first)?;
-    let moment = Duration::from_millis(20).mul_f64(chance.fraction());
-    let _ = running.wait_for_end(moment);
+    let _ = running.wait_for_end(moment.wait);
     quit(&mut running)?;
     let finished = running.finish(DEADLINE)?;
     reader.read_to_end(&mut first)?;
-    ensure!(finished.status.code() == Some(SUSPENDED), "not suspended: {finished}");
-    let moment = format!("{moment:?} after its first output");
-    Ok(Stopped { stdout: String::from_utf8(first)?, input: String::new(), snapshot, moment })
+    let moment = format!("{:?} after its first output", moment.wait);
+    Ok(Stopped { stdout: String::from_utf8(first)?, finished, input: String::new(), snapshot, moment })
 }
 
-/// Checks all programs, or the one asked for, and says of all what is wrong.
-fn check_all(check: impl Fn(&Subject) -> Result<()>) {
-    let only = std::env::var("GATE_STATES_ONLY").ok();
-    let mut problems = Vec::new();
-    for state in states().unwrap() {
-        let name = state.name.clone();
-        if only.as_ref().is_some_and(|only| *only != name) {
-            continue;
-        }
-        if let Err(error) = Subject::new(state).and_then(|subject| check(&subject)) {
-            problems.push(format!("=== {name}: {error:#}"));
-        }
+/// Compares the reasons that a program gives for what is not possible with those that came up.
+fn check_reasons(known: &[String], found: &[bool]) -> Result<()> {
+    let missing = known.iter().zip(found).find(|(_, found)| !**found);
+    ensure!(missing.is_none(), "it was never refused because of {:?}", missing.map(|(known, _)| known));
+    Ok(())
+}
+
+/// Notes which of the `known` reasons a refusal gives.
+fn note_reasons(refusal: &Finished, known: &[String], found: &mut [bool]) -> Result<()> {
+    let text = refusal.stderr_text();
+    let mut any = false;
+    for (reason, found) in known.iter().zip(found) {
+        let given = text.contains(reason);
+        any |= given;
+        *found |= given;
     }
+    ensure!(any && refusal.status.code() == Some(REFUSED), "refused for another reason: {refusal}");
+    Ok(())
+}
+
+/// Checks all programs, or the one asked for, as many at once as there are processors, and says of all what is wrong.
+fn check_all(check: impl Fn(&Subject) -> Result<()> + Sync) {
+    let only = std::env::var("GATE_STATES_ONLY").ok();
+    let mut states = states().unwrap();
+    states.retain(|state| only.as_ref().is_none_or(|only| *only == state.name));
+    let (states, problems) = (Mutex::new(states), Mutex::new(Vec::new()));
+    let next = || states.lock().unwrap().pop();
+    let work = || {
+        while let Some(state) = next() {
+            let name = state.name.clone();
+            if let Err(error) = Subject::new(state).and_then(|subject| check(&subject)) {
+                problems.lock().unwrap().push(format!("=== {name}: {error:#}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut problems = problems.into_inner().unwrap();
+    problems.sort_unstable();
     assert!(problems.is_empty(), "{} problems\n{}", problems.len(), problems.join("\n"));
 }
 
@@ -288,7 +363,7 @@ fn stopped_from_outside() {
 #[test]
 fn engines_refuse_what_they_cannot_do() {
     check_all(|subject| {
-        for engine in &subject.state.without {
+        for engine in ENGINES.iter().filter(|engine| !subject.engines().any(|able| able == **engine)) {
             let finished =
                 subject.start(engine, &["--json"]).stdin(subject.state.input.clone()).run(DEADLINE)?;
             ensure!(

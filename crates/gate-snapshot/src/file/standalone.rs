@@ -17,8 +17,8 @@ pub enum StandaloneError {
     #[error("the program has ended: there is nothing to continue")]
     Ended,
     /// The program needs what no other host has.
-    #[error("the program cannot do without {}", what.join(", "))]
-    Host { what: Vec<String> },
+    #[error("the program cannot leave this host: {}", why.join(", "))]
+    Host { why: Vec<String> },
     /// Something is between the program and its services.
     #[error("the program has {bytes} bytes of packets that nobody has read yet, which cannot go along")]
     Packets { bytes: usize },
@@ -44,18 +44,18 @@ pub enum StandaloneError {
 
 impl Snapshot<'_> {
     /// A module that continues `program`, which is that of the snapshot, on any engine that has what it imports: it exports
-    /// `_start`, which runs everything that is left to run. `needed` names what the host has kept for the program and it
-    /// cannot do without: it is refused if there is anything.
+    /// `_start`, which runs everything that is left to run. `bonds` says what the host has for the program that
+    /// it cannot do without: it is refused if there is anything.
     ///
     /// # Errors
     /// [`StandaloneError`] when something cannot go along, or the state is not one of the program.
-    pub fn standalone(&self, program: &Program<'_>, needed: Vec<String>) -> Result<Vec<u8>, StandaloneError> {
+    pub fn standalone(&self, program: &Program<'_>, bonds: Vec<String>) -> Result<Vec<u8>, StandaloneError> {
         let state = &self.state;
         if state.is_over() {
             return Err(StandaloneError::Ended);
         }
-        if !needed.is_empty() {
-            return Err(StandaloneError::Host { what: needed });
+        if !bonds.is_empty() {
+            return Err(StandaloneError::Host { why: bonds });
         }
         if !self.buffers.is_empty() {
             return Err(StandaloneError::Packets { bytes: self.buffers.len() });

@@ -4,6 +4,8 @@
 //! arguments = first second-argument
 //! environment = LANG=C
 //! environment = EMPTY=
+//! upstream = it was started with arguments
+//! upstream = it was started with environment variables
 #include "state.h"
 
 extern char **environ;

@@ -1,6 +1,7 @@
 ;; A machine in a loop whose instructions are branches through tables: to loops, out of blocks, with and without values.
 ;;! input = ...
 ;;! every = 2 7
+;;! upstream = multi-value
 (data (i32.const 2048) "\03\00\01\00\02\01\03\00\00\01\04\00\03\05")
 (func (export "_start") (local $at i32) (local $x i64)
   (local.set $at (i32.const 2048))

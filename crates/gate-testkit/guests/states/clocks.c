@@ -1,6 +1,7 @@
 /* Clocks never go back, and the program's own ones not by much at once. */
 //! input = ....
 //! every = 4 5
+//! clock
 #include "state.h"
 #include <time.h>
 

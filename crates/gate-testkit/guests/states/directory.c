@@ -6,6 +6,8 @@
 //! file = /d/c: 3
 //! file = /d/deep/e: 4
 //! file = /d/f: 5
+//! upstream = it was given directories
+//! standalone = the program has opened descriptor 4
 #include "state.h"
 #include <dirent.h>
 #include <fcntl.h>

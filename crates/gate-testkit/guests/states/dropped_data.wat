@@ -2,6 +2,7 @@
 ;;! input = ..
 ;;! every = 1
 ;;! status = 134
+;;! upstream = a data count section
 (data $dropped "data")
 (func (export "_start")
   (data.drop $dropped)

@@ -2,6 +2,7 @@
 ;;! input = ...
 ;;! every = 1
 ;;! status = 134
+;;! upstream = bulk memory must be enabled
 (table $table 2 funcref)
 (elem (table $table) (i32.const 0) func $f)
 (elem $dropped func $f)

@@ -1,7 +1,10 @@
 ;; Exceptions that are held by reference, in a local, an operand, a global and a table, and thrown on later.
 ;;! input = ......
 ;;! every = 1 3
-;;! without = winch
+;;! without = winch node
+;;! upstream = reference types
+;;! standalone = global 1 has a reference to an exception
+;;! standalone = table 0 has a reference to an exception
 (tag $t (param i64 f32))
 (tag $wrapped (param exnref))
 (global $kept (mut exnref) (ref.null exn))

@@ -1,7 +1,8 @@
 ;; Exceptions: stopped where one can be thrown, in what handles it, and between handling and throwing it on.
 ;;! input = .....
 ;;! every = 1 4
-;;! without = winch
+;;! without = winch node
+;;! upstream = multi-value
 (tag $number (param i64))
 (tag $pair (param i32 f64))
 (tag $other)

@@ -2,6 +2,7 @@
 ;;! gate
 ;;! runs = 150
 ;;! every = 5 9
+;;! standalone = it uses Gate's own functions
 ;; A call for discovery, of two services; padded to the size of all packets.
 (data $call (i32.const 2048) "\16\00\00\00\ff\ff\00\00\02\00\05alpha\05gamma\00\00")
 ;; Vectors for the functions above: at 4096 what to send, at 4104 what to receive.

@@ -1,6 +1,7 @@
 ;; Calls through a table, nested: what is called decides what is called next.
 ;;! input = ...
 ;;! every = 3 8
+;;! upstream = an element segment of another form
 (type $step (func (param i32 i64) (result i64)))
 (table $steps funcref (elem $twice $plus $last $again))
 (func $call (param $which i32) (param $n i32) (param $x i64) (result i64)

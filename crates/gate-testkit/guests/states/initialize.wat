@@ -2,6 +2,8 @@
 ;;! input = ...
 ;;! every = 1 3
 ;;! invoke = run 2 -1099511627776 1.5 -0.1
+;;! results = 4
+;;! upstream = multi-value
 (global $initialized (mut i32) (i32.const 0))
 (func (export "_initialize")
   (call $pause)

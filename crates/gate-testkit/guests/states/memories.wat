@@ -1,6 +1,8 @@
 ;; Several memories: one is full of data, one is empty, one grows.
 ;;! input = ...
+;;! without = node
 ;;! every = 3 5
+;;! upstream = multiple memories
 (memory $empty 0 0)
 (memory $data 2 2)
 (memory $growing 0 40)

@@ -1,6 +1,7 @@
 ;; Loops in loops that take and give values, with operands below them.
 ;;! input = ....
 ;;! every = 2 5
+;;! upstream = multi-value
 (func $inner (param $n i32) (result i32 i64)
   (local $sum i64)
   (local.get $n)

@@ -1,6 +1,7 @@
 ;; Operands below calls, blocks, conditions and loops, many of them.
 ;;! input = ...
 ;;! every = 1 2
+;;! upstream = multi-value
 (func $three (param i32) (result i32 i64 f32)
   (call $pause)
   (local.get 0)

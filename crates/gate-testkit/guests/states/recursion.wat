@@ -1,6 +1,7 @@
 ;; Many calls of one function on the stack, each with operands below the call.
 ;;! input = ..
 ;;! every = 23 61
+;;! upstream = multi-value
 (func $deep (param $n i32) (param $scale f64) (result i64 f32)
   (i64.extend_i32_u (local.get $n))
   (f32.convert_i32_u (local.get $n))

@@ -2,6 +2,7 @@
 ;;! input = ....
 ;;! without = winch
 ;;! every = 1 2
+;;! upstream = reference types
 (type $f (func (param i32) (result i32)))
 (global $function (mut funcref) (ref.func $triple))
 (global $nothing (mut funcref) (ref.null func))

@@ -1,6 +1,7 @@
 ;; Passive segments that are used late, used up, or dropped: so are they still when the program goes on.
 ;;! input = .....
 ;;! every = 1 2
+;;! upstream = bulk memory must be enabled
 (type $f (func (result i32)))
 (table $table 6 funcref)
 (data $active (i32.const 4096) "active")

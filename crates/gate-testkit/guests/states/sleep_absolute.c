@@ -1,6 +1,7 @@
 /* Sleeps until a time of its own clock, which stands still while the program is stopped. */
 //! runs = 150
 //! every = 5 9
+//! clock
 #include "state.h"
 #include <time.h>
 

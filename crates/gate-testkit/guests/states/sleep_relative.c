@@ -1,6 +1,7 @@
 /* Sleeps for a time: what is left of it when the program is stopped is slept when it goes on. */
 //! runs = 150
 //! every = 5 9
+//! clock
 #include "state.h"
 #include <time.h>
 

@@ -2,6 +2,9 @@
 //! input = ...
 //! every = 25 61
 //! file = /in.txt: one two three four five six seven eight nine ten
+//! upstream = it was given directories
+//! standalone = the program has opened descriptor 4
+//! standalone = the program has changed files or directories
 #include "state.h"
 
 int main(void) {

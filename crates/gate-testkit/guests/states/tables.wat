@@ -1,6 +1,7 @@
 ;; Tables of functions that the program changes: table.set, grow, copy, fill, init.
 ;;! input = ........
 ;;! every = 2 5
+;;! upstream = multiple tables
 (type $f (func (result i32)))
 (table $first 4 20 funcref)
 (table $second 2 funcref)

@@ -1,7 +1,8 @@
 ;; Tail calls, direct and through a table, between functions with different parameters: the stack does not grow.
 ;;! input = ...
 ;;! every = 7 12
-;;! without = winch
+;;! without = winch node
+;;! upstream = an element segment of another form
 (type $step (func (param i32 i64) (result i64)))
 (table $table funcref (elem $count $finish))
 (func $count (type $step)

@@ -2,6 +2,8 @@
 //! input = ....
 //! every = 37 83
 //! file = /from/a.txt: given
+//! upstream = it was given directories
+//! standalone = the program has changed files or directories
 #include "state.h"
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -2,6 +2,9 @@
 //! input = ....
 //! every = 7 16
 //! file = /d/gone: the old one
+//! upstream = it was given directories
+//! standalone = the program has opened descriptor 4
+//! standalone = the program has changed files or directories
 #include "state.h"
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 ;; Vectors as locals, operands below calls, parameters of blocks, results, and in globals.
 ;;! input = ...
 ;;! every = 1 3
+;;! upstream = SIMD support
 (global $g (mut v128) (v128.const i32x4 1 2 3 4))
 (func $show_vector (param $v v128)
   (call $show (i64x2.extract_lane 1 (local.get $v)))

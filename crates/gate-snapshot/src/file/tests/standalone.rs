@@ -84,7 +84,7 @@ fn stopped(program: &Program<'_>) -> (State, Vec<Vec<u8>>) {
 fn standalone(
     change: impl FnOnce(&mut State),
     buffers: &[u8],
-    needed: &[&str],
+    bonds: &[&str],
 ) -> Result<Vec<u8>, StandaloneError> {
     let wasm = wat::parse_str(PROGRAM).unwrap();
     let program = program(&wasm);
@@ -92,8 +92,8 @@ fn standalone(
     change(&mut state);
     memories.truncate(state.memory_pages.len());
     let snapshot = try_written(&wasm, &state, &memories, buffers).unwrap();
-    let needed = needed.iter().map(|name| (*name).to_owned()).collect();
-    read(&snapshot, &LIMITS).unwrap().standalone(&program, needed)
+    let bonds = bonds.iter().map(|name| (*name).to_owned()).collect();
+    read(&snapshot, &LIMITS).unwrap().standalone(&program, bonds)
 }
 
 /// Runs a module, and tells the words at 8, 16 and 20 of its memory and what its global has.
@@ -137,11 +137,12 @@ fn what_has_not_been_run_is_run_then() {
 
 #[test]
 fn what_cannot_go_along_is_named() {
-    let refused = |change: &dyn Fn(&mut State), buffers, needed| {
-        standalone(change, buffers, needed).unwrap_err().to_string()
+    let refused = |change: &dyn Fn(&mut State), buffers, bonds| {
+        standalone(change, buffers, bonds).unwrap_err().to_string()
     };
-    let needed = ["file 5 (/tmp/x)", "its services"];
-    assert_eq!(refused(&|_| {}, &[], &needed), "the program cannot do without file 5 (/tmp/x), its services");
+    let bonds = ["it has opened /tmp/x", "it has services"];
+    let why = "the program cannot leave this host: it has opened /tmp/x, it has services";
+    assert_eq!(refused(&|_| {}, &[], &bonds), why);
     assert_eq!(
         refused(&|_| {}, &[1, 2], &[]),
         "the program has 2 bytes of packets that nobody has read yet, which cannot go along"
