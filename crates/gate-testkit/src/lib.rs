@@ -6,12 +6,14 @@
 //! * [`process`] runs a native program with a deadline and keeps its logs.
 //! * [`skip`](fn@skip) says that a test was not run.
 //! * [`binaries`] finds the programs `gate` and `gate-runtime`, and builds them when they are missing or old.
+//! * [`elsewhere`] runs WebAssembly programs in what others have made for that.
 //! * [`python`] makes a program of the services in Python.
 //!
 //! What is built or downloaded is kept under the target directory ([`cache`]). For use by tests and benches only.
 
 pub mod binaries;
 pub mod cache;
+pub mod elsewhere;
 pub mod guests;
 pub mod process;
 pub mod python;

@@ -15,6 +15,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("gate-cli a_full_disk", "only root may mount a small file system"),
     ("gate-cli a_read_only_disk", "only root may mount a small file system"),
     ("gate-cli a_thousand_lives", ROOT_LOOKS),
+    ("gate-cli continued_in_wasmtime", REFERENCE),
     ("gate-cli on_a_host_that_refuses_namespaces", "there may be no namespaces to be refused"),
     (
         "gate-cli with_delegated_ids",

@@ -4,6 +4,7 @@
 //! often to stop each program in each engine, `GATE_STATES_SEED` is where the random numbers start, and `GATE_STATES_ONLY`
 //! is the name of the only program to be run.
 
+mod elsewhere;
 mod upstream;
 
 use std::fs;

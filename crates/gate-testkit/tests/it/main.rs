@@ -3,24 +3,23 @@
 mod sdk;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use gate_testkit::elsewhere::{self, Elsewhere};
 use gate_testkit::guests::{self, DIFF_ARGUMENTS, DIFF_ENVIRONMENT, DIFF_STDIN, Guest};
 use gate_testkit::process::{Finished, Program};
 use gate_testkit::scenarios::SCENARIOS;
 
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// The wasmtime command-line program: `GATE_REFERENCE_WASMTIME`, else the one on `PATH`.
-fn reference_engine(test: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("GATE_REFERENCE_WASMTIME").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| "wasmtime".into());
-    match Program::new(&path).arg("--version").run(DEADLINE) {
-        Ok(finished) if finished.status.success() => Some(path),
-        _ => {
-            let why = format!("{} is not there; set GATE_REFERENCE_WASMTIME", path.display());
+/// The program `wasmtime`.
+fn reference_engine(test: &str) -> Option<Elsewhere> {
+    match elsewhere::wasmtime().expect("what there is can be looked at") {
+        Some(path) => Some(Elsewhere::Wasmtime(path)),
+        None => {
+            let why = format!("there is no wasmtime; set {}", elsewhere::VARIABLE);
             gate_testkit::skip("gate-testkit", test, &why);
             None
         }
@@ -29,21 +28,16 @@ fn reference_engine(test: &str) -> Option<PathBuf> {
 
 /// Runs a program on the reference engine, with `root` as its directory `/`.
 fn run(
-    engine: &Path,
+    engine: &Elsewhere,
     wasm: &Path,
     root: &Path,
     environment: &[(&str, &str)],
     arguments: &[&str],
     stdin: &str,
 ) -> Result<Finished> {
-    Program::new(engine)
-        .args(["run", "-W", "exceptions", "--dir"])
-        .arg(format!("{}::/", root.display()))
-        .args(environment.iter().map(|(name, value)| format!("--env={name}={value}")))
-        .arg(wasm)
-        .args(arguments)
-        .stdin(stdin)
-        .run(DEADLINE)
+    let environment = environment.iter().map(|(name, value)| format!("{name}={value}"));
+    let arguments = arguments.iter().map(|&argument| argument.to_owned());
+    engine.run(wasm, Some(root), environment, arguments).stdin(stdin).run(DEADLINE)
 }
 
 /// The names of the functions and memories a module exports, from its export section.
@@ -195,8 +189,7 @@ fn kernels_agree_with_the_reference_engine() {
     }
     let Some(engine) = &engine else { return };
     for name in ["empty", "idle"] {
-        let run =
-            Program::new(engine).arg("run").arg(guests::small_kernel(name)).stdin("input").run(DEADLINE);
+        let run = engine.run(&guests::small_kernel(name), None, [], []).stdin("input").run(DEADLINE);
         assert_eq!(run.unwrap().success().unwrap().stdout, b"", "{name}");
     }
 }
