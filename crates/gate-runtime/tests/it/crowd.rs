@@ -52,6 +52,30 @@ pub(crate) fn compile(container: &mut Container, module: &[u8]) -> Result<Compil
     gate_runtime::compile(container, &file, Tier::Cranelift, Stops::Flag, &limits, &mut { NEVER }).unwrap()
 }
 
+/// What a program of some memory is launched with, at its default entry.
+pub(crate) fn launch_of(artifact: &Sealed, memory_bytes: u64) -> Launch {
+    Launch {
+        tier: Tier::Cranelift,
+        artifact_bytes: artifact.bytes,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        limits: Limits {
+            memory_bytes,
+            stack_bytes: 1 << 20,
+            cpu_nanos: None,
+            output_bytes: None,
+            fs_bytes: 1 << 20,
+            fs_inodes: 10,
+        },
+        entry: Entry::Default,
+        terminals: [false; 3],
+        has_image: false,
+        stops: Stops::Flag,
+        countdown: None,
+        resume: None,
+    }
+}
+
 /// The program that waits for its standard input to end.
 pub(crate) fn idle(container: &mut Container) -> Sealed {
     let module = fs::read(guests::small_kernel("idle")).unwrap();
@@ -83,26 +107,8 @@ fn start(
 ) -> Result<(Instance, PipeWriter), ContainerError> {
     let (stdin, input): (PipeReader, PipeWriter) = std::io::pipe().unwrap();
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
-    let launch = Launch {
-        tier: Tier::Cranelift,
-        artifact_bytes: artifact.bytes,
-        arguments: vec![b"idle".to_vec()],
-        environment: Vec::new(),
-        limits: Limits {
-            memory_bytes: 1 << 20,
-            stack_bytes: 1 << 20,
-            cpu_nanos: None,
-            output_bytes: None,
-            fs_bytes: 1 << 20,
-            fs_inodes: 10,
-        },
-        entry,
-        terminals: [false; 3],
-        has_image: false,
-        stops: Stops::Flag,
-        countdown: None,
-        resume: None,
-    };
+    let arguments = vec![b"idle".to_vec()];
+    let launch = Launch { arguments, entry, ..launch_of(artifact, 1 << 20) };
     let given = Given {
         artifact: artifact.file.as_fd(),
         streams: [stdin.as_fd(), null.as_fd(), null.as_fd()],

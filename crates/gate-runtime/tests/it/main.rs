@@ -7,4 +7,5 @@ mod ends;
 mod inside;
 mod outside;
 mod peers;
+mod program;
 mod resume;

@@ -2,26 +2,20 @@
 //!
 //! Each has a container and a thread of its own, as if they had different supervisors in one process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Seek};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gate_runtime::{
-    Container, Entry, Format, Given, Instance, JobLimits, Launch, Limits, Outcome, Report, Restoration,
-    Sealed, Services, Stops, Suspended, Tier, Verdict,
-};
-use gate_service::{Client, Registry, Scope};
+use gate_runtime::Verdict;
+use gate_service::Registry;
 use gate_services::identity::Identity;
 use gate_services::peer::{Hub, Peer};
 use gate_services::peerindex::principal::PrincipalIndex;
 use gate_testkit::{binaries, guests};
-use rustix::fs::{MemfdFlags, memfd_create};
-use tokio::runtime::Runtime;
 
-use crate::crowd::{DEADLINE, NEVER, compile, container, module_file};
+use crate::program::{Program, assert_success, runtime};
 
 /// What is moved, unless the environment variable `GATE_PEERS_MIB` says otherwise.
 const MIB: u64 = 64;
@@ -29,112 +23,13 @@ const MIB: u64 = 64;
 /// How often a program is stopped before it is left alone.
 const STOPS: u32 = 6;
 
-const LIMITS: JobLimits = JobLimits { time: DEADLINE, threads: 1, memory_bytes: 1 << 30 };
-
 /// One of the programs.
-struct Program {
-    container: Container,
-    module: std::os::fd::OwnedFd,
-    artifact: Sealed,
-    services: Services,
-    /// What it prints.
-    log: File,
-}
-
-impl Program {
-    fn new(hub: &Hub, number: u8, wasm: &[u8]) -> Self {
-        let mut container = container();
-        let log = File::from(memfd_create("log", MemfdFlags::CLOEXEC).unwrap());
-        let artifact = compile(&mut container, wasm).unwrap().artifact;
-        let mut registry = Registry::new();
-        registry.register(Arc::new(Peer::new(hub.clone()))).unwrap();
-        registry.register(Arc::new(PrincipalIndex::new(hub.clone()))).unwrap();
-        registry.register(Arc::new(Identity)).unwrap();
-        let client = Client {
-            principal: Some("local".to_owned()),
-            instance: Some([number; 16]),
-            process_key: [number; 16],
-            scope: Scope::new([]),
-            system_user: None,
-        };
-        let services = Services { registry: Arc::new(registry), client: Arc::new(client) };
-        Self { container, module: module_file(wasm), artifact, services, log }
-    }
-
-    async fn run(&mut self, suspended: Option<Suspended>, suspend_after: Option<Duration>) -> Report {
-        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
-        let launch = Launch {
-            tier: Tier::Cranelift,
-            artifact_bytes: self.artifact.bytes,
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            limits: Limits {
-                memory_bytes: 16 << 20,
-                stack_bytes: 1 << 20,
-                cpu_nanos: None,
-                output_bytes: None,
-                fs_bytes: 1 << 20,
-                fs_inodes: 10,
-            },
-            entry: Entry::Default,
-            terminals: [false; 3],
-            has_image: false,
-            stops: Stops::Flag,
-            countdown: None,
-            resume: None,
-        };
-        let given = Given {
-            artifact: self.artifact.file.as_fd(),
-            streams: [null.as_fd(), null.as_fd(), self.log.as_fd()],
-            image: None,
-            wall_time: Some(DEADLINE * 10),
-            suspend_after,
-            services: &self.services,
-        };
-        let container = &mut self.container;
-        let instance = match suspended {
-            None => Instance::launch(container, launch, &given, &mut { NEVER }).unwrap(),
-            Some(suspended) => {
-                let module = (self.module.as_fd(), &[][..]);
-                suspended.resume(container, launch, &given, module, &LIMITS, &mut { NEVER }).unwrap().unwrap()
-            }
-        };
-        gate_runtime::run(container, instance, &given, &mut { NEVER }).await.unwrap()
-    }
-
-    /// Makes another program of what there is of one, by way of a snapshot; the first one is then gone.
-    async fn through_snapshot(&mut self, mut suspended: Suspended) -> Suspended {
-        let buffers = suspended.buffers().await.unwrap();
-        let snapshot = suspended
-            .snapshot(
-                &mut self.container,
-                self.module.as_fd(),
-                buffers.as_ref(),
-                Format::Native,
-                &LIMITS,
-                &mut { NEVER },
-            )
-            .unwrap()
-            .unwrap();
-        drop(suspended);
-        let mut never = NEVER;
-        let restored = gate_runtime::restore(
-            &mut self.container,
-            snapshot.file.as_fd(),
-            &self.services,
-            1 << 30,
-            &LIMITS,
-            &mut never,
-        );
-        match restored.await.unwrap() {
-            Restoration::Done(restored) => restored.suspended,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+fn program(hub: &Hub, number: u8, wasm: &[u8]) -> Program {
+    let mut registry = Registry::new();
+    registry.register(Arc::new(Peer::new(hub.clone()))).unwrap();
+    registry.register(Arc::new(PrincipalIndex::new(hub.clone()))).unwrap();
+    registry.register(Arc::new(Identity)).unwrap();
+    Program::new(registry, number, wasm)
 }
 
 /// A program that sends so much to another one, or receives it.
@@ -146,21 +41,13 @@ fn mover(receives: bool, mib: u64) -> Vec<u8> {
     fs::read(guests::c(&source, &[&headers, &bytes, &receive]).unwrap()).unwrap()
 }
 
-#[track_caller]
-fn assert_success(report: &Report) {
-    assert!(
-        matches!(&report.verdict, Verdict::Ended { outcome: Outcome::Returned(values) , .. } if values.is_empty()),
-        "{report:?}"
-    );
-}
-
 #[test]
 fn programs_move_bytes_while_one_of_them_is_stopped() {
     let mib = std::env::var("GATE_PEERS_MIB").map_or(MIB, |text| text.parse().unwrap());
     for receiver_stops in [true, false] {
         let hub = Hub::new();
-        let mut steady = Program::new(&hub, 1, &mover(!receiver_stops, mib));
-        let mut stopped = Program::new(&hub, 2, &mover(receiver_stops, mib));
+        let mut steady = program(&hub, 1, &mover(!receiver_stops, mib));
+        let mut stopped = program(&hub, 2, &mover(receiver_stops, mib));
         let begun = Instant::now();
         let other = thread::spawn(move || runtime().block_on(steady.run(None, None)));
         let (report, stops) = runtime().block_on(async {
@@ -195,7 +82,7 @@ fn greetings(wasm: [&[u8]; 2]) -> [String; 2] {
     let threads = [(1, wasm[0].to_vec()), (2, wasm[1].to_vec())].map(|(number, wasm)| {
         let hub = hub.clone();
         thread::spawn(move || {
-            let mut program = Program::new(&hub, number, &wasm);
+            let mut program = program(&hub, number, &wasm);
             let report = runtime().block_on(program.run(None, None));
             let mut text = String::new();
             program.log.rewind().unwrap();

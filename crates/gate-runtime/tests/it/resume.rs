@@ -6,12 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use gate_runtime::{
-    Container, Entry, Given, Instance, JobLimits, Launch, Limits, NotResumed, Outcome, RefusalKind, Report,
-    Sealed, Services, Stops, Suspended, Tier, Undone, Verdict,
+    Container, Given, Instance, JobLimits, NotResumed, Outcome, RefusalKind, Report, Sealed, Services,
+    Suspended, Undone, Verdict,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use crate::crowd::{DEADLINE, NEVER, compile, container, module_file, step};
+use crate::crowd::{DEADLINE, NEVER, compile, container, launch_of, module_file, step};
 
 /// Makes the second word of its memory 1, and runs until somebody else has made the first one another one than 0.
 const WAITING: &[u8] = b"(module
@@ -30,26 +30,7 @@ fn resume(
     artifact: &Sealed,
 ) -> Result<Instance, NotResumed> {
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
-    let launch = Launch {
-        tier: Tier::Cranelift,
-        artifact_bytes: artifact.bytes,
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        limits: Limits {
-            memory_bytes: 1 << 20,
-            stack_bytes: 1 << 20,
-            cpu_nanos: None,
-            output_bytes: None,
-            fs_bytes: 1 << 20,
-            fs_inodes: 10,
-        },
-        entry: Entry::Default,
-        terminals: [false; 3],
-        has_image: false,
-        stops: Stops::Flag,
-        countdown: None,
-        resume: None,
-    };
+    let launch = launch_of(artifact, 1 << 20);
     let given = Given {
         artifact: artifact.file.as_fd(),
         streams: [null.as_fd(); 3],
