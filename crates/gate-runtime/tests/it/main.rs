@@ -6,6 +6,7 @@ mod crowd;
 mod ends;
 mod inside;
 mod outside;
+mod packets;
 mod peers;
 mod program;
 mod resume;
