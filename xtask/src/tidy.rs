@@ -2,6 +2,7 @@
 //!
 //! Each check is a function from text to a list of problems, so that it can be tested without a workspace.
 
+mod abi;
 mod architecture;
 mod graph;
 mod manifests;
@@ -41,6 +42,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let listed =
         output(program("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
     let mut files = 0;
+    let mut abi = abi::Sources::default();
     for path in listed.split_terminator('\0') {
         match fs::read(root().join(path)) {
             Ok(bytes) => {
@@ -48,6 +50,7 @@ pub(crate) fn run() -> Result<ExitCode> {
                 if let Ok(text) = String::from_utf8(bytes) {
                     files += 1;
                     sources::check(path, &text, &mut problems);
+                    abi.add(path, &text);
                 }
             }
             // Removed, but the removal is not committed yet; or a link to a directory.
@@ -55,6 +58,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             Err(error) => return Err(error).with_context(|| format!("cannot read {path}")),
         }
     }
+    abi.check(&read(abi::DOCUMENT)?, &mut problems);
     sources::check_long(&mut problems, |path| fs::read_to_string(root().join(path)).ok());
 
     problems.sort_unstable();
