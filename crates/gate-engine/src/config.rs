@@ -67,12 +67,12 @@ pub const fn control_bytes(stack_bytes: usize) -> usize {
 
 /// How much stack the functions of a program that continues may take which had `stack_bytes` when it was new.
 ///
-/// A function that continues somewhere in its middle is larger than the original, and its frame can be. Whatever was on the
-/// stack must fit again. The program can use what is left of the surplus, but it does not add up: it is the same however
-/// often a program continues.
+/// A function that continues somewhere in its middle is larger than the original, and its frame can be: the smallest ones, of
+/// functions that do little but call themselves, become more than twice as large. Whatever was on the stack must fit again.
+/// The program can use what is left of the surplus, but it does not add up: it is the same however often a program continues.
 #[must_use]
 pub const fn resumed_stack_bytes(stack_bytes: usize) -> usize {
-    stack_bytes.saturating_add(stack_bytes / 2).saturating_add(WASM_PAGE_BYTES)
+    stack_bytes.saturating_mul(3).saturating_add(WASM_PAGE_BYTES)
 }
 
 impl Settings {

@@ -15,26 +15,28 @@
 //! ```wat
 //! (func $f (param $n i32) (result i32)      (func $f (param $n i32) (result i32) (local $parked i32)
 //!                                             (block $tail
-//!                                               (block $stop_1
-//!                                                 (block $stop_0
-//!                                                   (block $body (result i32)
-//!   (i32.const 1)                                     (i32.const 1)
-//!                                                     (local.set $parked) (local.get $parked)
-//!   (loop $again                                      (loop $again
-//!                                                       (i32.atomic.load $control (i32.const 0))
-//!                                                       (br_if $stop_0)
-//!     (call $g)                                         (call $g)
-//!                                                       (br_if $stop_1 (global.get $unwinding))
-//!     (br_if $again (…)))                               (br_if $again (…))))
-//!   (i32.add (local.get $n)))                         (i32.add (local.get $n)))
-//!                                                   (return))
-//!                                                 (i32.store (local.get $frame) (local.get $n))
-//!                                                 (i32.store offset=4 (local.get $frame) (local.get $parked))
-//!                                                 (call $saved (i32.const 16) (i32.const 45))          ;; size, offset
-//!                                                 (br $tail))
-//!                                               (call $save_i32_i32
-//!                                                 (local.get $n) (local.get $parked) (i32.const 47)))
-//!                                             (i32.const 0))                        ;; nobody looks at it
+//!                                               (block $keep (result i32)
+//!                                                 (block $store (result i32)
+//!                                                   (block $stop_1
+//!                                                     (block $stop_0
+//!                                                       (block $body (result i32)
+//!   (i32.const 1)                                         (i32.const 1)
+//!                                                         (local.set $parked) (local.get $parked)
+//!   (loop $again                                          (loop $again
+//!                                                           (i32.atomic.load $control (i32.const 0))
+//!                                                           (br_if $stop_0)
+//!     (call $g)                                             (call $g)
+//!                                                           (br_if $stop_1 (global.get $unwinding))
+//!     (br_if $again (…)))                                   (br_if $again (…))))
+//!   (i32.add (local.get $n)))                             (i32.add (local.get $n)))
+//!                                                       (return))
+//!                                                     (br $store (i32.const 45)))                  ;; offset
+//!                                                   (br $store (i32.const 47)))
+//!                                                 (i32.store $control offset=32 (i32.const 0) (local.get $n))
+//!                                                 (i32.store $control offset=36 (i32.const 0) (local.get $parked))
+//!                                                 (br $keep))
+//!                                               (call $keep (i32.const 16)))                       ;; size
+//!                                             (i32.const 0))                                       ;; nobody looks at it
 //! ```
 //!
 //! The code of stop points is behind the function's body, and branches to it are marked as hardly ever taken, by hints in the
@@ -42,10 +44,11 @@
 //! blocks and calls that they stay below of; the copies cost nothing where an optimizing compiler sees them.
 //!
 //! What costs time, where such a compiler has seen everything, is first what the values of stop points do to its allocation of
-//! registers, which is why they are saved in different ways, and then the poll in very short loops: the bodies of innermost
-//! loops are there several times, and only the first polls. In recursive functions it is the size of frames, for which the
-//! processor's caches have little room: those whose loops all recur poll a memory whose address is not kept during calls
-//! ([`Control::polled`]). With [`Poll::Store`], which is for compilers that do not optimize, the code is made small instead.
+//! registers, and then the poll in very short loops: the bodies of innermost loops are there several times, and only the first
+//! polls. Much of the code of a function's stop points is the same for several of them, as what one saves, others save too; but
+//! that of innermost loops is apart. In recursive functions it is the size of frames, for which the processor's caches have little
+//! room: those whose loops all recur poll a memory whose address is not kept during calls ([`Control::polled`]). With
+//! [`Poll::Store`], which is for compilers that do not optimize, the values are given to functions that save them.
 //!
 //! # Continuations
 //!
@@ -136,6 +139,7 @@ mod offsets;
 mod operands;
 mod plan;
 mod reason;
+mod records;
 mod sections;
 mod side;
 mod site;
@@ -181,7 +185,8 @@ pub struct Config<'c> {
     pub poll: Poll,
     /// The size of the control memory in pages of 64 KiB, which bounds the size of all frames together. At least one page is
     /// for frames, whatever this says, and at most 65,536 pages are used. The engine's stack bounds what is needed: a saved
-    /// value takes no more room than a value in a native frame, and the rest of a frame less than a return address.
+    /// value takes no more room than a value in a native frame, and the rest of a frame less than a return address. A function's
+    /// frame can be as large as if it had stopped where it saves most.
     pub control_pages: u32,
     /// Which imported functions, by module and field, may block.
     pub may_block: &'c dyn Fn(&str, &str) -> bool,

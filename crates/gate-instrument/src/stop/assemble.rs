@@ -129,7 +129,7 @@ fn add_functions(
             linker.function(callee);
         }
         // They have their own ways to save.
-        if linker.callees.iter().any(|callee| matches!(callee, Callee::SaveFromStack(_))) {
+        if linker.callees.contains(&Callee::Keep) {
             linker.function(Callee::Saved);
         }
     }

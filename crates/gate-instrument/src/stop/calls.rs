@@ -22,6 +22,8 @@ const CHOICES: u32 = 1000;
 pub(super) struct Calls {
     /// Of functions that are not imported, and then of what is called indirectly, by the type.
     unwinds: Vec<bool>,
+    /// The same if there were no breakpoints.
+    unwinds_anyway: Vec<bool>,
     polls: Vec<bool>,
     blocks: Vec<bool>,
     /// Of functions that are not imported and that continuations may call: the type, and the position among those of it.
@@ -50,6 +52,7 @@ impl Calls {
         let referenced = Referenced::read(module)?;
         let mut graph = Graph::new(module.bodies.len());
         let mut unwinds = Vec::with_capacity(module.bodies.len());
+        let mut has_breakpoints = Vec::with_capacity(module.bodies.len());
         let mut drops = false;
         let mut references = References::of_module(module);
         for body in &module.bodies {
@@ -57,7 +60,7 @@ impl Calls {
                 references.note(values::value_type(group?.1));
             }
             let mut reader = body.get_operators_reader()?;
-            let mut stops = !Extra::in_body(breakpoints, body).breakpoints.is_empty();
+            let mut stops = false;
             // The open blocks, of which some are loops.
             let (mut open, mut loops) = (Vec::new(), 0);
             while !reader.eof() {
@@ -96,6 +99,7 @@ impl Calls {
             }
             graph.next();
             unwinds.push(stops);
+            has_breakpoints.push(!Extra::in_body(breakpoints, body).breakpoints.is_empty());
         }
         for ty in (0..).take(module.types.len()) {
             let mut blocking = false;
@@ -111,6 +115,14 @@ impl Calls {
         let polls = graph.cut();
         unwinds.iter_mut().zip(&polls).for_each(|(unwinds, polls)| *unwinds |= polls);
         graph.spread_to_callers(&mut unwinds);
+        let unwinds_anyway = unwinds.clone();
+        if !breakpoints.is_empty() {
+            unwinds
+                .iter_mut()
+                .zip(has_breakpoints)
+                .for_each(|(unwinds, breakpoints)| *unwinds |= breakpoints);
+            graph.spread_to_callers(&mut unwinds);
+        }
         let mut linked_of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let called = graph.callees_of(&unwinds);
         let linked = (0..).zip(module.functions.iter().skip(imported)).zip(&called);
@@ -124,6 +136,7 @@ impl Calls {
         let canonical = referenced.into_canonical();
         Ok(Self {
             unwinds,
+            unwinds_anyway,
             polls,
             blocks,
             linked,
@@ -146,22 +159,32 @@ impl Calls {
 
     /// Whether the program may be stopped in a call.
     pub(super) fn stops_in_call(&self, call: Call) -> bool {
+        self.is_marked(&self.unwinds, call)
+    }
+
+    /// Whether the program may be stopped in a call even if it has no breakpoints.
+    pub(super) fn stops_anyway_in_call(&self, call: Call) -> bool {
+        self.is_marked(&self.unwinds_anyway, call)
+    }
+
+    /// Whether what is called is marked, or may be.
+    fn is_marked(&self, marks: &[bool], call: Call) -> bool {
         match call {
-            Call::Direct(function) => self.may_unwind(function),
+            Call::Direct(function) => match index(function).checked_sub(self.imported) {
+                Some(defined) => marks.get(defined).copied().unwrap_or_default(),
+                None => self.may_block(function),
+            },
             Call::Indirect(ty) => {
                 let canonical = self.canonical.get(index(ty)).copied().unwrap_or_default();
                 let functions = self.polls.len();
-                self.unwinds.get(functions + index(canonical)).copied().unwrap_or(true)
+                marks.get(functions + index(canonical)).copied().unwrap_or(true)
             }
         }
     }
 
     /// Whether a call of this function may return because the program is being stopped. It must be tested afterwards.
     pub(super) fn may_unwind(&self, function: u32) -> bool {
-        match index(function).checked_sub(self.imported) {
-            Some(defined) => self.unwinds.get(defined).copied().unwrap_or_default(),
-            None => self.may_block(function),
-        }
+        self.stops_in_call(Call::Direct(function))
     }
 
     /// Whether the function polls when it is entered.

@@ -10,6 +10,7 @@
 //! | [`FRAMES_SIZE`] | 4 | bytes of frames |
 //! | [`SPILLED`] | 3 × 4 | how many elements of the three spill tables are in use: `funcref`, `externref`, `exnref` |
 //! | 28 | 4 | zero |
+//! | [`RECORD`] | [`IN_PLACE`] | the values of the frame that is being saved |
 //! | [`SEGMENTS`] | data segments + element segments | a byte per segment, 1 if the program has dropped it; nothing in a program that drops none |
 //! | [`Control::frames`] | up to the end | frames, the innermost first |
 //!
@@ -17,12 +18,14 @@
 //!
 //! | Size | Meaning |
 //! |---|---|
-//! | varies | the saved values, ordered by type as in [`ValueType`], and within a type live locals before operands, upwards |
+//! | varies | the saved values |
 //! | 4 | the stop point, see [`SiteId`](super::SiteId) |
-//! | 4 | the frame's slot among the continuations that were made to continue it; zero in a program that has stopped |
+//! | 4 | the frame's slot among the continuations that were made to continue it; in a program that has stopped, zero or [`STORED`] |
 //!
 //! where `i32` and `f32` have 4 bytes, `i64` and `f64` have 8, `v128` has 16, and a reference has 4: its index in the spill
-//! table of its type. Nothing is aligned to more than 4 bytes.
+//! table of its type. Nothing is aligned to more than 4 bytes. The values are ordered by type as in [`ValueType`], and within a type
+//! live locals before operands, upwards. Where the last number is [`STORED`] they are where the function stores them in the record, and
+//! take as much room as its largest record; what is between them means nothing.
 //!
 //! With [`Poll::Atomic`](super::Poll::Atomic) the program has one more memory, [`Control::polled`], of which it uses nothing but the
 //! word at [`STOP_REQUESTED`]. The host has it be the same as the control memory, or stores to both.
@@ -48,8 +51,13 @@ pub const STATUS_OVERFLOW: u32 = 1;
 pub const FRAMES_SIZE: u32 = 12;
 /// Offset of the numbers of elements in use of the spill tables.
 pub const SPILLED: u32 = 16;
+/// Offset of the values of the frame that is being saved. Near the start, instructions that store them are shorter.
+pub(super) const RECORD: u32 = 32;
 /// Offset of the bytes that tell which segments were dropped.
-pub const SEGMENTS: u32 = 32;
+pub const SEGMENTS: u32 = RECORD + IN_PLACE;
+
+/// What a frame has instead of a slot if its values come from the record. There are not as many continuations.
+pub(super) const STORED: u32 = u32::MAX;
 
 /// The largest frame, in bytes, whose values are stored before it is known that they fit. There is always room for it.
 pub(super) const IN_PLACE: u32 = 1024;

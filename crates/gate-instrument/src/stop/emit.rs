@@ -6,17 +6,17 @@ use wasmparser::Operator;
 use super::Poll;
 use super::blocks::Op;
 use super::calls::Calls;
-use super::control::{Control, FRAMES_SIZE, IN_PLACE, POLL_SCRATCH, STOP_REQUESTED};
+use super::control::{Control, FRAMES_SIZE, POLL_SCRATCH, RECORD, STOP_REQUESTED};
 use super::copies::Tail;
 use super::error::StopError;
-use super::groups::Groups;
+use super::groups::{Block, Groups, Target};
 use super::layout::{self, Field, Layout, Source};
-use super::link::{self, Callee, Last, Linker, Place};
+use super::link::{Callee, Last, Linker, Place};
 use super::module::{Module, count, index};
 use super::offsets::Offsets;
 use super::plan::{ByItself, Plan, Stop};
+use super::records::{self, Records};
 use super::sections;
-use super::site::SiteKind;
 use super::values;
 use crate::accept::ValueType;
 
@@ -41,15 +41,9 @@ impl Context<'_> {
         self.poll != Poll::Store
     }
 
-    /// Whether the code of a stop point behind a call gives the values to a function, all on the native stack.
-    fn saves_from_stack(&self, layout: &Layout) -> bool {
-        self.saves_in_place(layout) && layout.fields.len() <= 2 * layout::CHUNK
-    }
-
     /// Whether the code of a stop point stores the values that it saves, rather than a function it gives them to.
     fn saves_in_place(&self, layout: &Layout) -> bool {
-        let is_reference = |field: &Field| self.control.spill(field.ty).is_some();
-        self.optimizes() && layout.size <= IN_PLACE && !layout.fields.iter().any(is_reference)
+        self.optimizes() && records::fits(layout)
     }
 }
 
@@ -97,7 +91,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         first_stop: usize,
     ) -> Self {
         let (code, labels, offsets) = (Vec::new(), Vec::new(), Offsets::default());
-        let groups = Groups::new(plan, first_stop);
+        let stores = context.optimizes() && linker.place == Place::Main;
+        let groups = Groups::new(plan, first_stop, if stores { plan.records() } else { Records::default() });
         let (rare, beside) = (Vec::new(), Vec::new());
         Self { context, plan, linker, code, depth: 0, labels, groups, offsets, rare, beside }
     }
@@ -163,13 +158,28 @@ impl<'e, 'a> Emitter<'e, 'a> {
         } else {
             BlockType::Empty
         }));
-        for group in (0..self.groups.len()).rev() {
-            self.open(&Instruction::Block(if self.groups.is_shared(group) {
+        if self.stores() {
+            self.open(&Instruction::Block(BlockType::Result(ValType::I32)));
+        }
+        let records = (0..self.groups.records().all().len()).rev().map(Target::Record);
+        let blocks = (0..self.groups.blocks().len()).rev().map(Target::Block);
+        for target in records.chain(blocks).collect::<Vec<_>>() {
+            self.open(&Instruction::Block(if self.groups.is_named(target) {
                 BlockType::Result(ValType::I32)
             } else {
                 BlockType::Empty
             }));
         }
+    }
+
+    /// Whether there are stop points that store a record.
+    fn stores(&self) -> bool {
+        !self.groups.records().all().is_empty()
+    }
+
+    /// The operand of a branch to the code of stop points.
+    fn branch_to(&self, target: Target) -> u32 {
+        self.relative(1 + u32::from(self.stores()) + count(self.groups.around(target)))
     }
 
     /// Notes that what follows is an instruction of the original.
@@ -178,7 +188,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
         self.offsets.note(count(self.code.len()), Some(offset));
     }
 
-    /// Closes these blocks, with the code of the stop points. `save` emits it for each, but in a function that has one record
+    /// Closes these blocks, with the code of the stop points: see [`super::records`] for what stores records. `save` emits it
+    /// for each of the others, but in a function that has one record
     /// for all of them, it is emitted once:
     ///
     /// ```wat
@@ -196,42 +207,96 @@ impl<'e, 'a> Emitter<'e, 'a> {
     pub(super) fn close_stops(&mut self) {
         self.offsets.note(count(self.code.len()), None);
         let plan = self.plan;
-        for group in 0..self.groups.len() {
-            let stop =
-                plan.stops.get(self.groups.first(group)).expect("groups are of stop points of the plan");
+        for position in 0..self.groups.blocks().len() {
             self.close();
-            let name = if self.groups.is_shared(group) {
-                self.add(&Instruction::LocalSet(plan.address()));
-                Instruction::LocalGet(plan.address())
-            } else {
-                Instruction::I32Const(stop.id.0.cast_signed())
-            };
-            if stop.by_itself == ByItself::Never {
-                self.add(&Instruction::Unreachable);
-                continue;
-            }
-            if plan.shared.is_none() {
-                self.save(stop, &name);
-            } else if stop.is_own() {
-                self.add(&name);
-            } else {
-                // It saves less than what is saved together.
-                self.save(stop, &name);
-                self.add_zeros();
-                self.add(&Instruction::Return);
-                continue;
-            }
-            // The last one falls through.
-            if self.depth > 1 {
-                self.add(&Instruction::Br(self.depth - 1));
+            match *self.groups.blocks().get(position).expect("the position is that of a block") {
+                Block::One(stop) => self.close_own(stop, false),
+                Block::Some(stop) => self.close_own(stop, true),
+                Block::Name(stop, record) => {
+                    self.add(&self.name(stop));
+                    self.add(&Instruction::Br(self.branch_to(Target::Record(record))));
+                }
             }
         }
+        self.close_records();
         self.close();
         if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.iter().find(|stop| stop.is_own())) {
             self.save_together(stop);
         }
         self.add_zeros();
         self.close_function();
+    }
+
+    /// Closes the blocks of records, with the code that stores them.
+    fn close_records(&mut self) {
+        let plan = self.plan;
+        let mut only: Vec<_> = self.groups.records().all().iter().map(|_| None).collect();
+        for position in 0..plan.stops.len() {
+            if let Target::Record(record) = self.groups.of(position)
+                && let Some(only) = only.get_mut(record)
+            {
+                *only = Some(position);
+            }
+        }
+        for (number, only) in only.into_iter().enumerate() {
+            self.close();
+            let target = Target::Record(number);
+            if let (false, Some(stop)) = (self.groups.is_named(target), only) {
+                self.add(&self.name(stop));
+            }
+            let record = self.groups.records().all().get(number).expect("the number is that of a record");
+            let mut code = Vec::new();
+            for field in &record.fields {
+                code.push(Instruction::I32Const(0));
+                code.push(Instruction::LocalGet(plan.local_of(field)));
+                code.push(values::store(field.ty, self.context.control.at(RECORD + field.offset)));
+            }
+            let next = record.rest.map(Target::Record);
+            code.push(Instruction::Br(next.map_or_else(|| self.relative(1), |next| self.branch_to(next))));
+            code.iter().for_each(|instruction| self.add(instruction));
+        }
+        if self.stores() {
+            self.close();
+            self.add(&Instruction::I32Const(self.groups.records().size.cast_signed()));
+            self.call(Callee::Keep);
+        }
+    }
+
+    /// Pushes the name of the stop point at a position.
+    fn name(&self, position: usize) -> Instruction<'static> {
+        let stop = self.plan.stops.get(position).expect("it is a stop point of the plan");
+        Instruction::I32Const(stop.id.0.cast_signed())
+    }
+
+    /// The code of a stop point that saves its values by itself.
+    fn close_own(&mut self, position: usize, is_named: bool) {
+        let plan = self.plan;
+        let stop = plan.stops.get(position).expect("it is a stop point of the plan");
+        let name = if is_named {
+            self.add(&Instruction::LocalSet(plan.address()));
+            Instruction::LocalGet(plan.address())
+        } else {
+            self.name(position)
+        };
+        if stop.by_itself == ByItself::Never {
+            self.add(&Instruction::Unreachable);
+            return;
+        }
+        if plan.shared.is_none() {
+            self.save(stop, &name);
+        } else if stop.is_own() {
+            self.add(&name);
+        } else {
+            // It saves less than what is saved together.
+            self.save(stop, &name);
+            self.add_zeros();
+            self.add(&Instruction::Return);
+            return;
+        }
+        // The last one falls through.
+        if self.depth > 1 {
+            self.add(&Instruction::Br(self.depth - 1));
+        }
     }
 
     /// Pushes results that nobody looks at.
@@ -248,7 +313,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
 
     /// Goes to the code of a stop point if the operand is not zero.
     fn branch_to_stop(&mut self, position: usize) {
-        let relative = self.relative(count(self.groups.len() - self.groups.of(position)));
+        let relative = self.branch_to(self.groups.of(position));
         self.rare.push(count(self.code.len()));
         self.add(&Instruction::BrIf(relative));
     }
@@ -256,9 +321,8 @@ impl<'e, 'a> Emitter<'e, 'a> {
     /// Goes to the code of a stop point if the program unwinds.
     pub(super) fn stop_if_unwinding(&mut self, position: usize) {
         let unwinding = Instruction::GlobalGet(self.context.control.unwinding);
-        if self.groups.is_shared(self.groups.of(position)) {
-            let stop = self.plan.stops.get(position).expect("it is a stop point of the plan");
-            self.add(&Instruction::I32Const(stop.id.0.cast_signed()));
+        if self.groups.is_named(self.groups.of(position)) {
+            self.add(&self.name(position));
             self.add(&unwinding);
             self.branch_to_stop(position);
             self.add(&Instruction::Drop);
@@ -280,19 +344,6 @@ impl<'e, 'a> Emitter<'e, 'a> {
     fn save(&mut self, stop: &Stop, name: &Instruction<'_>) {
         let plan = self.plan;
         let layout = plan.layout(stop);
-        // A module beside the program runs each of its functions once, mostly, and is small with as few types as possible.
-        let is_beside = self.linker.place == Place::Side;
-        // Where the polls leave the address of the control memory alone, it is not kept during calls, and there is no need of room for
-        // arguments in each frame.
-        let keeps_address = !plan.structure.recurs;
-        if stop.kind == SiteKind::Call
-            && keeps_address
-            && !is_beside
-            && self.context.saves_from_stack(&layout)
-        {
-            self.save_from_stack(name, &layout);
-            return;
-        }
         if self.context.saves_in_place(&layout) {
             self.save_in_place(name, &layout);
             return;
@@ -322,35 +373,6 @@ impl<'e, 'a> Emitter<'e, 'a> {
             self.call(Callee::Save(chunk.iter().map(|field| field.ty).collect(), Last::No));
         }
         self.call(Callee::Save(Vec::new(), Last::Yes));
-    }
-
-    /// Gives the values to a function on the native stack: others take up the registers.
-    ///
-    /// Storing them here would need the address of the control memory, which the program has had before, so that it is kept
-    /// during the call that the program comes out of.
-    fn save_from_stack(&mut self, name: &Instruction<'_>, layout: &Layout) {
-        let plan = self.plan;
-        for _ in 0..link::REGISTERS {
-            self.add(&Instruction::I32Const(0));
-        }
-        let mut types = Vec::with_capacity(layout.fields.len());
-        for field in &layout.fields {
-            self.add(&Instruction::LocalGet(plan.local_of(field)));
-            // There are other registers for these.
-            types.push(match field.ty {
-                ValueType::F32 => {
-                    self.add(&Instruction::I32ReinterpretF32);
-                    ValueType::I32
-                }
-                ValueType::F64 => {
-                    self.add(&Instruction::I64ReinterpretF64);
-                    ValueType::I64
-                }
-                ty => ty,
-            });
-        }
-        self.add(name);
-        self.call(Callee::SaveFromStack(types));
     }
 
     /// Stores the values one by one.

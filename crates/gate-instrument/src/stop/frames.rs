@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::callees::Callees;
+use super::control::STORED;
 use super::error::StopError;
-use super::layout::{self, Source, TRAILER};
+use super::layout::{self, Layout, Source, TRAILER};
 use super::module::index;
 use super::plan::Stops;
 use super::site::{Call, Site, SiteId};
@@ -111,9 +112,13 @@ impl Program<'_> {
         while !bytes.is_empty() {
             let truncated = |needed| FrameError::Truncated { left: bytes.len(), needed };
             let (_, trailer) = bytes.split_last_chunk::<8>().ok_or_else(|| truncated(index(TRAILER)))?;
-            let [a, b, c, d, ..] = *trailer;
-            let site = sites.get(SiteId(u32::from_le_bytes([a, b, c, d])))?;
-            let layout = site.layout();
+            let [a, b, c, d, form @ ..] = *trailer;
+            let id = SiteId(u32::from_le_bytes([a, b, c, d]));
+            let site = sites.get(id)?;
+            let layout = match u32::from_le_bytes(form) {
+                STORED => sites.stored(id).ok_or(FrameError::Values { position: frames.len() })?,
+                _ => site.layout(),
+            };
             let size = index(layout.size);
             let start = bytes.len().checked_sub(size).ok_or_else(|| truncated(size))?;
             let (rest, record) = bytes.split_at(start);
@@ -245,6 +250,11 @@ struct Sites<'s, 'a> {
 impl<'s, 'a> Sites<'s, 'a> {
     fn new(program: &'s Program<'a>) -> Self {
         Self { program, functions: HashMap::new(), others: HashMap::new() }
+    }
+
+    /// Where a stop point that has been asked for stores its values in the record, if it does.
+    fn stored(&self, id: SiteId) -> Option<Layout> {
+        self.functions.get(&self.program.function_of(id)?)?.stored(id)
     }
 
     fn get(&mut self, id: SiteId) -> Result<Site, StopError> {

@@ -3,11 +3,11 @@
 use wasm_encoder::{BlockType, Encode, Instruction, ValType};
 use wasmparser::{DataKind, ElementKind};
 
-use super::control::{Control, FRAMES_SIZE, SEGMENTS, STATUS, STATUS_OVERFLOW};
+use super::control::{Control, FRAMES_SIZE, RECORD, SEGMENTS, STATUS, STATUS_OVERFLOW, STORED};
 use super::emit::{self, Context};
 use super::error::StopError;
 use super::layout::{self, TRAILER};
-use super::link::{self, Callee, Last, Linker};
+use super::link::{Callee, Last, Linker};
 use super::module::{Module, count, index};
 use super::operands::StackOf;
 use super::site::{Site, SiteId, SiteKind};
@@ -72,9 +72,9 @@ pub(super) fn body(
             code.add(&[Instruction::RefFunc(function)]);
             code.finish()
         }
+        Callee::Keep => keep(context.control),
         Callee::Saved => saved(context.control),
-        Callee::Save(types, last) => save(context.control, types, *last, 0),
-        Callee::SaveFromStack(types) => save(context.control, types, Last::Yes, count(link::REGISTERS)),
+        Callee::Save(types, last) => save(context.control, types, *last),
         Callee::MemoryInit(data_index, mem) => {
             init(&Instruction::MemoryInit { mem: *mem, data_index: *data_index })
         }
@@ -196,23 +196,23 @@ pub(super) fn import_site(module: &Module<'_>, function: u32) -> Site {
     }
 }
 
-/// Appends values to the frames, which are parameters from `first` on.
+/// Appends values to the frames, which are parameters.
 ///
 /// ```wat
 /// (func $save_i32 (param i32) (param $site i32) (local $address i32)
 ///   (i32.load $control offset=12 (i32.const 0))                        ;; bytes of frames
-///   (if (i32.gt_u (local.tee $address) (i32.const 65492))               ;; more than fits with these values
+///   (if (i32.gt_u (local.tee $address) (i32.const 63444))               ;; more than fits with these values
 ///     (then (i32.store $control offset=8 (i32.const 0) (i32.const 1)) (unreachable)))
 ///   (i32.store $control offset=12 (i32.const 0) (i32.add (local.get $address) (i32.const 12)))
-///   (i32.store $control offset=32 (local.get $address) (local.get 0))
-///   (i32.store $control offset=36 (local.get $address) (local.get $site))
-///   (i32.store $control offset=40 (local.get $address) (i32.const 0))   ;; slot
+///   (i32.store $control offset=1056 (local.get $address) (local.get 0))
+///   (i32.store $control offset=1060 (local.get $address) (local.get $site))
+///   (i32.store $control offset=1064 (local.get $address) (i32.const 0)) ;; slot
 ///   (global.set $unwinding (i32.const 1)))
 /// ```
-fn save(control: &Control, types: &[ValueType], last: Last, first: u32) -> Vec<u8> {
+fn save(control: &Control, types: &[ValueType], last: Last) -> Vec<u8> {
     let trailer = if last == Last::Yes { TRAILER } else { 0 };
     let size = types.iter().map(|ty| layout::size(*ty)).sum::<u32>() + trailer;
-    let params = first + count(types.len()) + u32::from(last == Last::Yes);
+    let params = count(types.len()) + u32::from(last == Last::Yes);
     let address = params;
     let spilled = params + 1;
     let mut code = Code::new(&[ValType::I32, ValType::I32]);
@@ -233,7 +233,7 @@ fn save(control: &Control, types: &[ValueType], last: Last, first: u32) -> Vec<u
         Instruction::I32Store(control.at(FRAMES_SIZE)),
     ]);
     let mut offset = control.frames;
-    for (param, ty) in (first..).zip(types) {
+    for (param, ty) in (0..).zip(types) {
         if let Some((table, used)) = control.spill(*ty) {
             spill(&mut code, control, table, used, param, spilled, *ty);
         }
@@ -260,6 +260,74 @@ fn save(control: &Control, types: &[ValueType], last: Last, first: u32) -> Vec<u
     code.finish()
 }
 
+/// Appends the record to the frames, and the stop point. There was room for it; makes sure that there still is for as much.
+///
+/// It calls nothing, not even the engine's own code that copies memory, so that it needs no stack: there may be none left.
+///
+/// ```wat
+/// (func $keep (param $site i32) (param $size i32) (local $end i32) (local $at i32)
+///   (local.set $end (i32.load $control offset=12 (i32.const 0)))       ;; bytes of frames
+///   (loop $next                                                        ;; the last 8 bytes are overwritten
+///     (i64.store $control offset=1056
+///       (i32.add (local.get $end) (local.get $at))
+///       (i64.load $control offset=32 (local.get $at)))
+///     (br_if $next
+///       (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (local.get $size))))
+///   (i32.store $control offset=12
+///     (i32.const 0)
+///     (local.tee $end (i32.add (local.get $end) (local.get $size))))
+///   (i32.store $control offset=1048 (local.get $end) (local.get $site))
+///   (i32.store $control offset=1052 (local.get $end) (i32.const -1))   ;; from the record
+///   (global.set $unwinding (i32.const 1))
+///   (if (i32.gt_u (local.get $end) (i32.const 63456))
+///     (then (i32.store $control offset=8 (i32.const 0) (i32.const 1)) (unreachable))))
+/// ```
+fn keep(control: &Control) -> Vec<u8> {
+    /// What is copied at once. The record and what is behind the frames have room for as much more.
+    const WORD: i32 = 8;
+    let (site, size, end, at) = (0, 1, 2, 3);
+    let mut code = Code::new(&[ValType::I32, ValType::I32]);
+    code.add(&[
+        Instruction::I32Const(0),
+        Instruction::I32Load(control.at(FRAMES_SIZE)),
+        Instruction::LocalSet(end),
+        Instruction::Loop(BlockType::Empty),
+        Instruction::LocalGet(end),
+        Instruction::LocalGet(at),
+        Instruction::I32Add,
+        Instruction::LocalGet(at),
+        Instruction::I64Load(control.at(RECORD)),
+        Instruction::I64Store(control.at(control.frames)),
+        Instruction::LocalGet(at),
+        Instruction::I32Const(WORD),
+        Instruction::I32Add,
+        Instruction::LocalTee(at),
+        Instruction::LocalGet(size),
+        Instruction::I32LtU,
+        Instruction::BrIf(0),
+        Instruction::End,
+        Instruction::I32Const(0),
+        Instruction::LocalGet(end),
+        Instruction::LocalGet(size),
+        Instruction::I32Add,
+        Instruction::LocalTee(end),
+        Instruction::I32Store(control.at(FRAMES_SIZE)),
+        Instruction::LocalGet(end),
+        Instruction::LocalGet(site),
+        Instruction::I32Store(control.at(control.frames - TRAILER)),
+        Instruction::LocalGet(end),
+        Instruction::I32Const(STORED.cast_signed()),
+        Instruction::I32Store(control.at(control.frames - TRAILER / 2)),
+        Instruction::I32Const(1),
+        Instruction::GlobalSet(control.unwinding),
+        Instruction::LocalGet(end),
+        Instruction::I32Const(control.capacity().cast_signed()),
+        Instruction::I32GtU,
+    ]);
+    fail(&mut code, control);
+    code.finish()
+}
+
 /// Appends the stop point to values that were stored behind the frames. There was room for them; makes sure that there still
 /// is for as much.
 ///
@@ -268,10 +336,10 @@ fn save(control: &Control, types: &[ValueType], last: Last, first: u32) -> Vec<u
 ///   (i32.store $control offset=12                                      ;; bytes of frames
 ///     (i32.const 0)
 ///     (local.tee $size (i32.add (local.get $size) (i32.load $control offset=12 (i32.const 0)))))
-///   (i32.store $control offset=24 (local.get $size) (local.get $site)) ;; the last 8 bytes
-///   (i32.store $control offset=28 (local.get $size) (i32.const 0))     ;; slot
+///   (i32.store $control offset=1048 (local.get $size) (local.get $site)) ;; the last 8 bytes
+///   (i32.store $control offset=1052 (local.get $size) (i32.const 0))   ;; slot
 ///   (global.set $unwinding (i32.const 1))
-///   (if (i32.gt_u (local.get $size) (i32.const 64480))
+///   (if (i32.gt_u (local.get $size) (i32.const 63456))
 ///     (then (i32.store $control offset=8 (i32.const 0) (i32.const 1)) (unreachable))))
 /// ```
 fn saved(control: &Control) -> Vec<u8> {

@@ -23,7 +23,7 @@ pub(super) struct Field {
 }
 
 /// What a saved value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     /// The local with this index.
     Local(u32),

@@ -26,8 +26,8 @@ pub(super) enum Callee {
     Reference(u32),
     /// Appends values of these types to the frames. The last of a frame also gets the stop point.
     Save(Vec<ValueType>, Last),
-    /// Appends a frame: values of these types and the stop point. Before them it takes [`REGISTERS`] numbers that mean nothing.
-    SaveFromStack(Vec<ValueType>),
+    /// Appends the record to the frames, given the stop point and the size with that.
+    Keep,
     /// Appends the stop point to values that are in the frames already, given their size with that of the stop point.
     Saved,
     /// `memory.init` of a segment, for code in another module.
@@ -49,10 +49,6 @@ fn name_of_save(what: &str, types: &[ValueType]) -> String {
     name
 }
 
-/// How many numbers a function may get in registers besides what the engine hands to every function: what is there on x86-64
-/// less that. On hosts with more registers some values get into one.
-pub(super) const REGISTERS: usize = 4;
-
 /// Whether values are the last of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Last {
@@ -73,7 +69,7 @@ impl Callee {
             Self::Reference(function) => format!("reference {function}"),
             Self::Save(types, Last::Yes) => name_of_save("save", types),
             Self::Save(types, Last::No) => name_of_save("save some", types),
-            Self::SaveFromStack(types) => name_of_save("save from stack", types),
+            Self::Keep => String::from("keep"),
             Self::Saved => String::from("saved"),
             Self::MemoryInit(data, memory) => format!("memory.init {memory} {data}"),
             Self::TableInit(element, table) => format!("table.init {table} {element}"),
@@ -98,11 +94,7 @@ impl Callee {
             }
             Self::Save(types, Last::No) => types.clone(),
             Self::Save(types, Last::Yes) => types.iter().copied().chain([ValueType::I32]).collect(),
-            Self::SaveFromStack(types) => {
-                let before = std::iter::repeat_n(ValueType::I32, REGISTERS);
-                before.chain(types.iter().copied()).chain([ValueType::I32]).collect()
-            }
-            Self::Saved => vec![ValueType::I32; 2],
+            Self::Keep | Self::Saved => vec![ValueType::I32; 2],
             Self::MemoryInit(..) | Self::TableInit(..) => vec![ValueType::I32; 3],
             Self::DataDrop(_) | Self::ElementDrop(_) => Vec::new(),
         };

@@ -10,10 +10,11 @@ use super::blocks::{BlockId, Op, Structure};
 use super::calls::Calls;
 use super::error::StopError;
 use super::extra::Extra;
-use super::layout;
+use super::layout::{self, Layout};
 use super::live;
 use super::module::{Module, count, index};
 use super::operands::{Operands, Stack, StackOf};
+use super::records::Records;
 use super::site::{Call, Site, SiteId, SiteKind};
 use super::values;
 use crate::accept::{FunctionType, ValueType};
@@ -67,6 +68,10 @@ pub(super) struct Stop {
     pub(super) call: Option<Call>,
     /// When the program stops there by itself.
     pub(super) by_itself: ByItself,
+    /// Whether it is one that the function has in any stoppable program, with breakpoints or without.
+    pub(super) is_everywhere: bool,
+    /// Whether it is so important what the register allocator does around it that its code stores its values without any other's.
+    pub(super) is_apart: bool,
 }
 
 impl Stop {
@@ -95,6 +100,7 @@ pub(super) struct Stops {
     locals: Arc<[ValueType]>,
     operands: Arc<Operands>,
     parked: Option<Arc<[Parked]>>,
+    records: Records,
 }
 
 /// A local in which an operand is parked: the operand's position from the lowest, and its type.
@@ -166,6 +172,7 @@ impl<'a> Plan<'a> {
         let left = limit.checked_sub(operands);
         let each =
             live::mark(&plan.structure, &mut plan.stops, plan.locals.len(), plan.ty.params.len(), left)?;
+        plan.set_apart(calls);
         if each == live::Saved::Together {
             plan.shared = Some(plan.parked_together().into());
         }
@@ -193,6 +200,29 @@ impl<'a> Plan<'a> {
             return 1;
         }
         (OPS / (block.end - block.start)).clamp(1, COPIES)
+    }
+
+    /// Finds the stop points that the function has everywhere, and those whose code is apart from that of others: in code that several come to, the values of each had to be
+    /// where those of the others are.
+    fn set_apart(&mut self, calls: &Calls) {
+        /// About as many values as a processor has registers for. The others are in memory anyway.
+        const IN_REGISTERS: usize = 12;
+        let mut next = usize::MAX;
+        for stop in self.stops.iter_mut().rev() {
+            let in_call = stop.call.is_none_or(|call| calls.stops_anyway_in_call(call));
+            stop.is_everywhere = stop.is_own() && in_call;
+            // A breakpoint makes no difference to what is stored.
+            if !stop.is_everywhere {
+                continue;
+            }
+            let end = stop.block.map_or(0, |block| self.structure.block(block).end);
+            stop.is_apart = match stop.kind {
+                SiteKind::Loop => end < next && stop.live.len() <= IN_REGISTERS,
+                SiteKind::Entry => true,
+                SiteKind::Call | SiteKind::Import | SiteKind::Breakpoint => false,
+            };
+            next = stop.op;
+        }
     }
 
     /// The scratch locals to park operands in before an instruction, the lowest operand's first.
@@ -245,6 +275,15 @@ impl<'a> Plan<'a> {
         self.operands.types(stop.operands)
     }
 
+    /// What stop points store in the record, if the program's compiler optimizes.
+    pub(super) fn records(&self) -> Records {
+        if self.shared.is_some() {
+            Records::default()
+        } else {
+            Records::new(&self.stops, |stop| self.layout(stop))
+        }
+    }
+
     /// The position of the stop point with a name.
     pub(super) fn position(&self, id: SiteId) -> Option<usize> {
         self.stops.iter().position(|stop| stop.id == id)
@@ -258,6 +297,7 @@ impl<'a> Plan<'a> {
             locals: self.locals.clone(),
             operands: self.operands.clone(),
             parked: self.shared.clone(),
+            records: self.records(),
         }
     }
 }
@@ -275,6 +315,11 @@ impl Stops {
             operands: StackOf { all: self.operands.clone(), stack: stop.operands },
             parked: self.parked.clone().filter(|_| stop.is_own()),
         }
+    }
+
+    /// Where the stop point with a name stores its values in the record, if it does.
+    pub(super) fn stored(&self, id: SiteId) -> Option<Layout> {
+        self.records.layout(self.stops.iter().position(|stop| stop.id == id)?)
     }
 
     /// The stop point with a name.
@@ -450,6 +495,17 @@ impl Walk<'_> {
             SiteKind::Breakpoint => SiteId::before(*offset),
             SiteKind::Loop | SiteKind::Call | SiteKind::Import => SiteId(*offset),
         };
-        self.plan.stops.push(Stop { id, kind, op, block, operands, live: Arc::default(), call, by_itself });
+        self.plan.stops.push(Stop {
+            id,
+            kind,
+            op,
+            block,
+            operands,
+            live: Arc::default(),
+            call,
+            by_itself,
+            is_everywhere: false,
+            is_apart: false,
+        });
     }
 }

@@ -15,9 +15,8 @@
 ;;   (type (;0;) (func (param i32) (result i32)))
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i32)))
-;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;4;) (func (param i32 i32) (result i32)))
-;;   (type (;5;) (func))
+;;   (type (;3;) (func (param i32 i32) (result i32)))
+;;   (type (;4;) (func))
 ;;   (memory (;0;) 4 4)
 ;;   (memory (;1;) i64 1)
 ;;   (global (;0;) (mut i32) i32.const 0)
@@ -27,10 +26,9 @@
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate global 1" (global 1))
 ;;   (export "gate saved" (func 3))
-;;   (export "gate save from stack" (func 4))
-;;   (export "gate call 0 0" (func 5))
-;;   (export "gate initialize" (func 6))
-;;   (export "gate restore" (func 7))
+;;   (export "gate call 0 0" (func 4))
+;;   (export "gate initialize" (func 5))
+;;   (export "gate restore" (func 6))
 ;;   (func $leaf (;0;) (type 0) (param i32) (result i32)
 ;;     (local i32 i32)
 ;;     block ;; label = @1
@@ -54,7 +52,7 @@
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
-;;       i32.store offset=32
+;;       i32.store offset=1056
 ;;       call 3
 ;;     end
 ;;     i32.const 0
@@ -80,12 +78,9 @@
 ;;           end
 ;;           return
 ;;         end
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
+;;         i32.const 8
 ;;         i32.const 43
-;;         call 4
+;;         call 3
 ;;         br 1 (;@1;)
 ;;       end
 ;;       i32.const 12
@@ -95,7 +90,7 @@
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
-;;       i32.store offset=32
+;;       i32.store offset=1056
 ;;       call 3
 ;;     end
 ;;     i32.const 0
@@ -113,12 +108,9 @@
 ;;         end
 ;;         return
 ;;       end
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
+;;       i32.const 8
 ;;       i32.const 51
-;;       call 4
+;;       call 3
 ;;     end
 ;;     i32.const 0
 ;;   )
@@ -132,14 +124,14 @@
 ;;     i32.store offset=12
 ;;     local.get 0
 ;;     local.get 1
-;;     i32.store offset=24
+;;     i32.store offset=1048
 ;;     local.get 0
 ;;     i32.const 0
-;;     i32.store offset=28
+;;     i32.store offset=1052
 ;;     i32.const 1
 ;;     global.set 0
 ;;     local.get 0
-;;     i32.const 261088
+;;     i32.const 260064
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -148,34 +140,7 @@
 ;;       unreachable
 ;;     end
 ;;   )
-;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
-;;     (local i32 i32)
-;;     i32.const 0
-;;     i32.load offset=12
-;;     local.tee 5
-;;     i32.const 261080
-;;     i32.gt_u
-;;     if ;; label = @1
-;;       i32.const 0
-;;       i32.const 1
-;;       i32.store offset=8
-;;       unreachable
-;;     end
-;;     i32.const 0
-;;     local.get 5
-;;     i32.const 8
-;;     i32.add
-;;     i32.store offset=12
-;;     local.get 5
-;;     local.get 4
-;;     i32.store offset=32
-;;     local.get 5
-;;     i32.const 0
-;;     i32.store offset=36
-;;     i32.const 1
-;;     global.set 0
-;;   )
-;;   (func (;5;) (type 4) (param i32 i32) (result i32)
+;;   (func (;4;) (type 3) (param i32 i32) (result i32)
 ;;     block ;; label = @1
 ;;       block ;; label = @2
 ;;         local.get 1
@@ -188,8 +153,8 @@
 ;;     local.get 0
 ;;     call $f
 ;;   )
-;;   (func (;6;) (type 5))
-;;   (func (;7;) (type 5))
+;;   (func (;5;) (type 4))
+;;   (func (;6;) (type 4))
 ;; )
 ;;
 ;; continuation of frames at stop points 0
@@ -212,7 +177,7 @@
 ;;     local.tee 2
 ;;     i32.store offset=12
 ;;     local.get 2
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 1
 ;;     block ;; label = @1
 ;;       block ;; label = @2
@@ -228,7 +193,7 @@
 ;;       local.set 2
 ;;       local.get 2
 ;;       local.get 1
-;;       i32.store offset=32
+;;       i32.store offset=1056
 ;;       call 0
 ;;     end
 ;;     i32.const 0

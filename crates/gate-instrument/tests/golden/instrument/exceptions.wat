@@ -21,10 +21,9 @@
 ;;   (type (;2;) (func (result i32)))
 ;;   (type (;3;) (func (result i32 exnref)))
 ;;   (type (;4;) (func (param i32 i32)))
-;;   (type (;5;) (func (param i32 i32 i32 i32 i32)))
-;;   (type (;6;) (func (param i32 exnref i32)))
-;;   (type (;7;) (func (param i32)))
-;;   (type (;8;) (func))
+;;   (type (;5;) (func (param i32 exnref i32)))
+;;   (type (;6;) (func (param i32)))
+;;   (type (;7;) (func))
 ;;   (table (;0;) 0 exnref)
 ;;   (memory (;0;) 4 4)
 ;;   (memory (;1;) i64 1)
@@ -35,130 +34,137 @@
 ;;   (export "gate memory 1" (memory 1))
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate tag 0" (tag 0))
-;;   (export "gate saved" (func 2))
-;;   (export "gate save from stack" (func 3))
-;;   (export "gate save i32 exnref" (func 4))
-;;   (export "gate call 1 0" (func 5))
+;;   (export "gate keep" (func 2))
+;;   (export "gate save i32 exnref" (func 3))
+;;   (export "gate call 1 0" (func 4))
+;;   (export "gate saved" (func 5))
 ;;   (export "gate initialize" (func 6))
 ;;   (export "gate restore" (func 7))
 ;;   (func $g (;0;) (type 1)
 ;;     (local i32)
 ;;     block ;; label = @1
-;;       block ;; label = @2
+;;       block (result i32) ;; label = @2
 ;;         block ;; label = @3
 ;;           block ;; label = @4
-;;             loop ;; label = @5
-;;               i32.const 0
-;;               i32.atomic.load
-;;               (@metadata.code.branch_hint "\00")
-;;               br_if 3 (;@2;)
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
-;;               end
-;;               block ;; label = @6
-;;                 br 2 (;@4;)
+;;             block ;; label = @5
+;;               loop ;; label = @6
+;;                 i32.const 0
+;;                 i32.atomic.load
+;;                 (@metadata.code.branch_hint "\00")
+;;                 br_if 3 (;@3;)
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
+;;                 block ;; label = @7
+;;                   br 2 (;@5;)
+;;                 end
 ;;               end
 ;;             end
 ;;           end
+;;           return
 ;;         end
-;;         return
+;;         i32.const 42
+;;         br 0 (;@2;)
 ;;       end
 ;;       i32.const 8
-;;       i32.const 42
 ;;       call 2
 ;;     end
 ;;   )
 ;;   (func $f (;1;) (type 2) (result i32)
 ;;     (local $e exnref) (local i32 i32)
 ;;     block ;; label = @1
-;;       block ;; label = @2
+;;       block (result i32) ;; label = @2
 ;;         block ;; label = @3
-;;           block (result i32) ;; label = @4
-;;             block (type 3) (result i32 exnref) ;; label = @5
-;;               try_table (catch_ref $t 0 (;@5;)) ;; label = @6
-;;                 call $g
-;;                 global.get 0
-;;                 (@metadata.code.branch_hint "\00")
-;;                 br_if 3 (;@3;)
+;;           block ;; label = @4
+;;             block (result i32) ;; label = @5
+;;               block (type 3) (result i32 exnref) ;; label = @6
+;;                 try_table (catch_ref $t 0 (;@6;)) ;; label = @7
+;;                   call $g
+;;                   global.get 0
+;;                   (@metadata.code.branch_hint "\00")
+;;                   br_if 4 (;@3;)
+;;                 end
+;;                 i32.const 0
+;;                 return
 ;;               end
-;;               i32.const 0
-;;               return
+;;               local.set $e
+;;               local.set 1
+;;               local.get 1
+;;               call $g
+;;               global.get 0
+;;               (@metadata.code.branch_hint "\00")
+;;               br_if 1 (;@4;)
+;;               drop
+;;               local.get $e
+;;               throw_ref
 ;;             end
-;;             local.set $e
-;;             local.set 1
-;;             local.get 1
-;;             call $g
-;;             global.get 0
-;;             (@metadata.code.branch_hint "\00")
-;;             br_if 2 (;@2;)
-;;             drop
-;;             local.get $e
-;;             throw_ref
+;;             return
 ;;           end
-;;           return
+;;           local.get 1
+;;           local.get $e
+;;           i32.const 67
+;;           call 3
+;;           br 2 (;@1;)
 ;;         end
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
-;;         i32.const 0
 ;;         i32.const 58
-;;         call 3
-;;         br 1 (;@1;)
+;;         br 0 (;@2;)
 ;;       end
-;;       local.get 1
-;;       local.get $e
-;;       i32.const 67
-;;       call 4
+;;       i32.const 8
+;;       call 2
 ;;     end
 ;;     i32.const 0
 ;;   )
 ;;   (func (;2;) (type 4) (param i32 i32)
-;;     i32.const 0
-;;     local.get 0
-;;     i32.const 0
-;;     i32.load offset=12
-;;     i32.add
-;;     local.tee 0
-;;     i32.store offset=12
-;;     local.get 0
-;;     local.get 1
-;;     i32.store offset=24
-;;     local.get 0
-;;     i32.const 0
-;;     i32.store offset=28
-;;     i32.const 1
-;;     global.set 0
-;;     local.get 0
-;;     i32.const 261088
-;;     i32.gt_u
-;;     if ;; label = @1
-;;       i32.const 0
-;;       i32.const 1
-;;       i32.store offset=8
-;;       unreachable
-;;     end
-;;   )
-;;   (func (;3;) (type 5) (param i32 i32 i32 i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 5
-;;     i32.const 261080
+;;     local.set 2
+;;     loop ;; label = @1
+;;       local.get 2
+;;       local.get 3
+;;       i32.add
+;;       local.get 3
+;;       i64.load offset=32 align=4
+;;       i64.store offset=1056 align=4
+;;       local.get 3
+;;       i32.const 8
+;;       i32.add
+;;       local.tee 3
+;;       local.get 1
+;;       i32.lt_u
+;;       br_if 0 (;@1;)
+;;     end
+;;     i32.const 0
+;;     local.get 2
+;;     local.get 1
+;;     i32.add
+;;     local.tee 2
+;;     i32.store offset=12
+;;     local.get 2
+;;     local.get 0
+;;     i32.store offset=1048
+;;     local.get 2
+;;     i32.const -1
+;;     i32.store offset=1052
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 2
+;;     i32.const 260064
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -166,26 +172,13 @@
 ;;       i32.store offset=8
 ;;       unreachable
 ;;     end
-;;     i32.const 0
-;;     local.get 5
-;;     i32.const 8
-;;     i32.add
-;;     i32.store offset=12
-;;     local.get 5
-;;     local.get 4
-;;     i32.store offset=32
-;;     local.get 5
-;;     i32.const 0
-;;     i32.store offset=36
-;;     i32.const 1
-;;     global.set 0
 ;;   )
-;;   (func (;4;) (type 6) (param i32 exnref i32)
+;;   (func (;3;) (type 5) (param i32 exnref i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 3
-;;     i32.const 261072
+;;     i32.const 260048
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -200,7 +193,7 @@
 ;;     i32.store offset=12
 ;;     local.get 3
 ;;     local.get 0
-;;     i32.store offset=32
+;;     i32.store offset=1056
 ;;     i32.const 0
 ;;     i32.load offset=24
 ;;     local.tee 4
@@ -229,25 +222,51 @@
 ;;     i32.store offset=24
 ;;     local.get 3
 ;;     local.get 4
-;;     i32.store offset=36
+;;     i32.store offset=1060
 ;;     local.get 3
 ;;     local.get 2
-;;     i32.store offset=40
+;;     i32.store offset=1064
 ;;     local.get 3
 ;;     i32.const 0
-;;     i32.store offset=44
+;;     i32.store offset=1068
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;5;) (type 7) (param i32)
+;;   (func (;4;) (type 6) (param i32)
 ;;     block ;; label = @1
 ;;       local.get 0
 ;;       br_table 0 (;@1;)
 ;;     end
 ;;     call $g
 ;;   )
-;;   (func (;6;) (type 8))
-;;   (func (;7;) (type 8))
+;;   (func (;5;) (type 4) (param i32 i32)
+;;     i32.const 0
+;;     local.get 0
+;;     i32.const 0
+;;     i32.load offset=12
+;;     i32.add
+;;     local.tee 0
+;;     i32.store offset=12
+;;     local.get 0
+;;     local.get 1
+;;     i32.store offset=1048
+;;     local.get 0
+;;     i32.const 0
+;;     i32.store offset=1052
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 0
+;;     i32.const 260064
+;;     i32.gt_u
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i32.const 1
+;;       i32.store offset=8
+;;       unreachable
+;;     end
+;;   )
+;;   (func (;6;) (type 7))
+;;   (func (;7;) (type 7))
 ;; )
 ;;
 ;; continuation of frames at stop points 0

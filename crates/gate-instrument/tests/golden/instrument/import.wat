@@ -11,11 +11,10 @@
 ;;   (type (;0;) (func (param i32 i64) (result i32)))
 ;;   (type (;1;) (func (result i32)))
 ;;   (type (;2;) (func (param i32 i64) (result i32)))
-;;   (type (;3;) (func (param i32 i32 i32 i32 i32)))
+;;   (type (;3;) (func (param i32 i32)))
 ;;   (type (;4;) (func (param i32) (result i32)))
-;;   (type (;5;) (func (param i32 i32)))
-;;   (type (;6;) (func (param i32 i64 i32)))
-;;   (type (;7;) (func))
+;;   (type (;5;) (func (param i32 i64 i32)))
+;;   (type (;6;) (func))
 ;;   (import "host" "block" (func $block (;0;) (type 0)))
 ;;   (table (;0;) 1 funcref)
 ;;   (memory (;0;) 4 4)
@@ -28,7 +27,7 @@
 ;;   (export "gate global 0" (global 0))
 ;;   (export "gate function 0" (func $block))
 ;;   (export "gate import 0" (func 3))
-;;   (export "gate save from stack" (func 4))
+;;   (export "gate keep" (func 4))
 ;;   (export "gate host 0" (func 5))
 ;;   (export "gate call 1 0" (func 6))
 ;;   (export "gate saved" (func 7))
@@ -39,22 +38,22 @@
 ;;   (func (;1;) (type 1) (result i32)
 ;;     (local i32)
 ;;     block ;; label = @1
-;;       block ;; label = @2
-;;         block (result i32) ;; label = @3
-;;           i32.const 1
-;;           i64.const 2
-;;           call 3
-;;           global.get 0
-;;           (@metadata.code.branch_hint "\00")
-;;           br_if 1 (;@2;)
+;;       block (result i32) ;; label = @2
+;;         block ;; label = @3
+;;           block (result i32) ;; label = @4
+;;             i32.const 1
+;;             i64.const 2
+;;             call 3
+;;             global.get 0
+;;             (@metadata.code.branch_hint "\00")
+;;             br_if 1 (;@3;)
+;;           end
+;;           return
 ;;         end
-;;         return
+;;         i32.const 75
+;;         br 0 (;@2;)
 ;;       end
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 0
-;;       i32.const 75
+;;       i32.const 8
 ;;       call 4
 ;;     end
 ;;     i32.const 0
@@ -82,12 +81,42 @@
 ;;     call 8
 ;;     i32.const 0
 ;;   )
-;;   (func (;4;) (type 3) (param i32 i32 i32 i32 i32)
+;;   (func (;4;) (type 3) (param i32 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
-;;     local.tee 5
-;;     i32.const 261080
+;;     local.set 2
+;;     loop ;; label = @1
+;;       local.get 2
+;;       local.get 3
+;;       i32.add
+;;       local.get 3
+;;       i64.load offset=32 align=4
+;;       i64.store offset=1056 align=4
+;;       local.get 3
+;;       i32.const 8
+;;       i32.add
+;;       local.tee 3
+;;       local.get 1
+;;       i32.lt_u
+;;       br_if 0 (;@1;)
+;;     end
+;;     i32.const 0
+;;     local.get 2
+;;     local.get 1
+;;     i32.add
+;;     local.tee 2
+;;     i32.store offset=12
+;;     local.get 2
+;;     local.get 0
+;;     i32.store offset=1048
+;;     local.get 2
+;;     i32.const -1
+;;     i32.store offset=1052
+;;     i32.const 1
+;;     global.set 0
+;;     local.get 2
+;;     i32.const 260064
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -95,19 +124,6 @@
 ;;       i32.store offset=8
 ;;       unreachable
 ;;     end
-;;     i32.const 0
-;;     local.get 5
-;;     i32.const 8
-;;     i32.add
-;;     i32.store offset=12
-;;     local.get 5
-;;     local.get 4
-;;     i32.store offset=32
-;;     local.get 5
-;;     i32.const 0
-;;     i32.store offset=36
-;;     i32.const 1
-;;     global.set 0
 ;;   )
 ;;   (func (;5;) (type 2) (param i32 i64) (result i32)
 ;;     local.get 0
@@ -121,7 +137,7 @@
 ;;     end
 ;;     call 1
 ;;   )
-;;   (func (;7;) (type 5) (param i32 i32)
+;;   (func (;7;) (type 3) (param i32 i32)
 ;;     i32.const 0
 ;;     local.get 0
 ;;     i32.const 0
@@ -131,14 +147,14 @@
 ;;     i32.store offset=12
 ;;     local.get 0
 ;;     local.get 1
-;;     i32.store offset=24
+;;     i32.store offset=1048
 ;;     local.get 0
 ;;     i32.const 0
-;;     i32.store offset=28
+;;     i32.store offset=1052
 ;;     i32.const 1
 ;;     global.set 0
 ;;     local.get 0
-;;     i32.const 261088
+;;     i32.const 260064
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -147,12 +163,12 @@
 ;;       unreachable
 ;;     end
 ;;   )
-;;   (func (;8;) (type 6) (param i32 i64 i32)
+;;   (func (;8;) (type 5) (param i32 i64 i32)
 ;;     (local i32 i32)
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 3
-;;     i32.const 261068
+;;     i32.const 260044
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -167,27 +183,27 @@
 ;;     i32.store offset=12
 ;;     local.get 3
 ;;     local.get 0
-;;     i32.store offset=32
+;;     i32.store offset=1056
 ;;     local.get 3
 ;;     local.get 1
-;;     i64.store offset=36 align=4
+;;     i64.store offset=1060 align=4
 ;;     local.get 3
 ;;     local.get 2
-;;     i32.store offset=44
+;;     i32.store offset=1068
 ;;     local.get 3
 ;;     i32.const 0
-;;     i32.store offset=48
+;;     i32.store offset=1072
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
-;;   (func (;9;) (type 7)
+;;   (func (;9;) (type 6)
 ;;     i32.const 0
 ;;     i32.const 0
 ;;     i32.const 1
 ;;     table.init 0
 ;;     elem.drop 0
 ;;   )
-;;   (func (;10;) (type 7)
+;;   (func (;10;) (type 6)
 ;;     elem.drop 0
 ;;   )
 ;; )
@@ -214,10 +230,10 @@
 ;;     local.tee 2
 ;;     i32.store offset=12
 ;;     local.get 2
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 0
 ;;     local.get 2
-;;     i64.load offset=36 align=4
+;;     i64.load offset=1060 align=4
 ;;     local.set 1
 ;;     block ;; label = @1
 ;;       local.get 0

@@ -69,7 +69,7 @@
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 2
-;;     i32.const 261076
+;;     i32.const 260052
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -84,13 +84,13 @@
 ;;     i32.store offset=12
 ;;     local.get 2
 ;;     local.get 0
-;;     i32.store offset=32
+;;     i32.store offset=1056
 ;;     local.get 2
 ;;     local.get 1
-;;     i32.store offset=36
+;;     i32.store offset=1060
 ;;     local.get 2
 ;;     i32.const 0
-;;     i32.store offset=40
+;;     i32.store offset=1064
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
@@ -126,7 +126,7 @@
 ;;     local.tee 3
 ;;     i32.store offset=12
 ;;     local.get 3
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 0
 ;;     block ;; label = @1
 ;;       block ;; label = @2
@@ -186,7 +186,7 @@
 ;;     local.tee 3
 ;;     i32.store offset=12
 ;;     local.get 3
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 0
 ;;     block ;; label = @1
 ;;       block ;; label = @2
@@ -234,7 +234,7 @@
 ;;     local.tee 3
 ;;     i32.store offset=12
 ;;     local.get 3
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 1
 ;;     block ;; label = @1
 ;;       block ;; label = @2
@@ -244,7 +244,7 @@
 ;;             block (result i32) ;; label = @5
 ;;               i32.const 0
 ;;               i32.load offset=12
-;;               i32.load offset=28
+;;               i32.load offset=1052
 ;;               i32.const 0
 ;;               i32.eq
 ;;               if ;; label = @6

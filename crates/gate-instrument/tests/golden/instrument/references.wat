@@ -123,7 +123,7 @@
 ;;     i32.const 0
 ;;     i32.load offset=12
 ;;     local.tee 4
-;;     i32.const 261068
+;;     i32.const 260044
 ;;     i32.gt_u
 ;;     if ;; label = @1
 ;;       i32.const 0
@@ -138,7 +138,7 @@
 ;;     i32.store offset=12
 ;;     local.get 4
 ;;     local.get 0
-;;     i32.store offset=32
+;;     i32.store offset=1056
 ;;     i32.const 0
 ;;     i32.load offset=16
 ;;     local.tee 5
@@ -167,7 +167,7 @@
 ;;     i32.store offset=16
 ;;     local.get 4
 ;;     local.get 5
-;;     i32.store offset=36
+;;     i32.store offset=1060
 ;;     i32.const 0
 ;;     i32.load offset=20
 ;;     local.tee 5
@@ -196,13 +196,13 @@
 ;;     i32.store offset=20
 ;;     local.get 4
 ;;     local.get 5
-;;     i32.store offset=40
+;;     i32.store offset=1064
 ;;     local.get 4
 ;;     local.get 3
-;;     i32.store offset=44
+;;     i32.store offset=1068
 ;;     local.get 4
 ;;     i32.const 0
-;;     i32.store offset=48
+;;     i32.store offset=1072
 ;;     i32.const 1
 ;;     global.set 0
 ;;   )
@@ -231,14 +231,14 @@
 ;;     local.tee 3
 ;;     i32.store offset=12
 ;;     local.get 3
-;;     i32.load offset=32
+;;     i32.load offset=1056
 ;;     local.set 1
 ;;     local.get 3
-;;     i32.load offset=36
+;;     i32.load offset=1060
 ;;     table.get 0
 ;;     local.set 0
 ;;     local.get 3
-;;     i32.load offset=40
+;;     i32.load offset=1064
 ;;     table.get 1
 ;;     local.set 2
 ;;     i32.const 0
