@@ -10,7 +10,7 @@
 //! | [`FRAMES_SIZE`] | 4 | bytes of frames |
 //! | [`SPILLED`] | 3 × 4 | how many elements of the three spill tables are in use: `funcref`, `externref`, `exnref` |
 //! | 28 | 4 | zero |
-//! | [`RECORD`] | [`IN_PLACE`] | the values of the frame that is being saved |
+//! | `RECORD` | `IN_PLACE` | the values of the frame that is being saved |
 //! | [`SEGMENTS`] | data segments + element segments | a byte per segment, 1 if the program has dropped it; nothing in a program that drops none |
 //! | [`Control::frames`] | up to the end | frames, the innermost first |
 //!
@@ -20,11 +20,11 @@
 //! |---|---|
 //! | varies | the saved values |
 //! | 4 | the stop point, see [`SiteId`](super::SiteId) |
-//! | 4 | the frame's slot among the continuations that were made to continue it; in a program that has stopped, zero or [`STORED`] |
+//! | 4 | the frame's slot among the continuations that were made to continue it; in a program that has stopped, zero or `STORED` |
 //!
 //! where `i32` and `f32` have 4 bytes, `i64` and `f64` have 8, `v128` has 16, and a reference has 4: its index in the spill
 //! table of its type. Nothing is aligned to more than 4 bytes. The values are ordered by type as in [`ValueType`], and within a type
-//! live locals before operands, upwards. Where the last number is [`STORED`] they are where the function stores them in the record, and
+//! live locals before operands, upwards. Where the last number is `STORED` they are where the function stores them in the record, and
 //! take as much room as its largest record; what is between them means nothing.
 //!
 //! With [`Poll::Atomic`](super::Poll::Atomic) the program has one more memory, [`Control::polled`], of which it uses nothing but the
