@@ -107,8 +107,11 @@ impl Stoppable {
         let frames = program.decode(&bytes)?;
         let sites: Vec<_> = frames.iter().map(|frame| frame.site).collect();
         let continuations = program.continuations(&sites)?;
-        memory.data_mut(&mut *store)[start..][..size]
-            .copy_from_slice(&program.encode(&frames, &continuations)?);
+        // They may take less room than those that were saved.
+        let encoded = program.encode(&frames, &continuations)?;
+        memory.write(&mut *store, start, &encoded)?;
+        let size = u32::try_from(encoded.len())?;
+        memory.write(&mut *store, usize::try_from(control::FRAMES_SIZE)?, &size.to_le_bytes())?;
         let key = (memory.data_ptr(&*store).addr(), continuations.wasm);
         let known = self.continuations.borrow().get(&key).copied();
         let side = match known {
