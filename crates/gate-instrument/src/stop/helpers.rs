@@ -310,21 +310,8 @@ fn keep(control: &Control) -> Vec<u8> {
         Instruction::LocalGet(end),
         Instruction::LocalGet(size),
         Instruction::I32Add,
-        Instruction::LocalTee(end),
-        Instruction::I32Store(control.at(FRAMES_SIZE)),
-        Instruction::LocalGet(end),
-        Instruction::LocalGet(site),
-        Instruction::I32Store(control.at(control.frames - TRAILER)),
-        Instruction::LocalGet(end),
-        Instruction::I32Const(STORED.cast_signed()),
-        Instruction::I32Store(control.at(control.frames - TRAILER / 2)),
-        Instruction::I32Const(1),
-        Instruction::GlobalSet(control.unwinding),
-        Instruction::LocalGet(end),
-        Instruction::I32Const(control.capacity().cast_signed()),
-        Instruction::I32GtU,
     ]);
-    fail(&mut code, control);
+    end_frame(&mut code, control, end, site, STORED);
     code.finish()
 }
 
@@ -351,22 +338,30 @@ fn saved(control: &Control) -> Vec<u8> {
         Instruction::I32Const(0),
         Instruction::I32Load(control.at(FRAMES_SIZE)),
         Instruction::I32Add,
-        Instruction::LocalTee(size),
+    ]);
+    end_frame(&mut code, control, size, site, 0);
+    code.finish()
+}
+
+/// Makes the operand the new end of the frames, which the local `end` gets too, and writes what is last in the frame before it: the
+/// stop point that a local has, and the slot. Makes sure that there is room for as much again. Below the operand is a zero.
+fn end_frame(code: &mut Code, control: &Control, end: u32, site: u32, slot: u32) {
+    code.add(&[
+        Instruction::LocalTee(end),
         Instruction::I32Store(control.at(FRAMES_SIZE)),
-        Instruction::LocalGet(size),
+        Instruction::LocalGet(end),
         Instruction::LocalGet(site),
         Instruction::I32Store(control.at(control.frames - TRAILER)),
-        Instruction::LocalGet(size),
-        Instruction::I32Const(0),
+        Instruction::LocalGet(end),
+        Instruction::I32Const(slot.cast_signed()),
         Instruction::I32Store(control.at(control.frames - TRAILER / 2)),
         Instruction::I32Const(1),
         Instruction::GlobalSet(control.unwinding),
-        Instruction::LocalGet(size),
+        Instruction::LocalGet(end),
         Instruction::I32Const(control.capacity().cast_signed()),
         Instruction::I32GtU,
     ]);
-    fail(&mut code, control);
-    code.finish()
+    fail(code, control);
 }
 
 /// Traps if the operand is not zero, and lets the host know why.
