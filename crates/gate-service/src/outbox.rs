@@ -46,8 +46,9 @@ impl<'a> Outbox<'a> {
     /// Gives the program at once what it takes, for it to go on meanwhile: before something that takes long. Without this, it gets everything
     /// as soon as the service returns.
     pub fn flush(&mut self) {
-        if let Some(carrier) = &mut self.carrier {
-            self.gone += carrier(self.bytes.get(self.gone..).unwrap_or_default());
+        let waiting = self.bytes.get(self.gone..).unwrap_or_default();
+        if let Some(carrier) = self.carrier.as_mut().filter(|_| !waiting.is_empty()) {
+            self.gone += carrier(waiting);
         }
     }
 

@@ -99,14 +99,6 @@ impl Instance {
         }
         Ok(())
     }
-
-    fn send_flows(&mut self, out: &mut Outbox<'_>) -> Result<(), Failure> {
-        if !self.flows.is_empty() {
-            out.flows(&self.flows)?;
-            self.flows.clear();
-        }
-        Ok(())
-    }
 }
 
 impl Service for Instance {
@@ -137,11 +129,8 @@ impl Service for Instance {
                     .map_err(|misuse| broken(data.id, misuse))?;
                 // It goes on while this is written.
                 stream.grant(data.id, self.limits.buffer_size, data.bytes.len(), &mut self.flows);
-                if !self.flows.is_empty() {
-                    out.flows(&self.flows)?;
-                    self.flows.clear();
-                    out.flush();
-                }
+                send_flows(&mut self.flows, out)?;
+                out.flush();
                 // The connection is polled again afterwards in any case, so it does not matter if nobody is woken.
                 let context = &mut Context::from_waker(self.waker.as_ref().unwrap_or(Waker::noop()));
                 stream.data(context, data.bytes);
@@ -160,7 +149,7 @@ impl Service for Instance {
         let turn = self.turn;
         self.poll_streams(turn.., context, out)?;
         self.poll_streams(..turn, context, out)?;
-        self.send_flows(out)?;
+        send_flows(&mut self.flows, out)?;
         let before = self.streams.by_id.len();
         self.streams.by_id.retain(|_, stream| !stream.is_closed());
         if self.streams.by_id.len() < before {
@@ -199,6 +188,14 @@ impl Drop for Instance {
             self.shared.park(saved, streams);
         }
     }
+}
+
+fn send_flows(flows: &mut Vec<Flow>, out: &mut Outbox<'_>) -> Result<(), Failure> {
+    if !flows.is_empty() {
+        out.flows(flows)?;
+        flows.clear();
+    }
+    Ok(())
 }
 
 fn broken(id: i32, misuse: Misuse) -> Failure {
