@@ -120,9 +120,11 @@ impl Told {
             // A thread may have ended.
             .filter_map(|task| fs::read_to_string(format!("{tasks}/{task}/children")).ok())
             .collect();
+        // What is about to be executed is gate itself until then, with all its arguments.
         let is_service = |child: &&str| {
-            let command = fs::read(format!("/proc/{child}/cmdline")).unwrap();
-            command.windows(4).any(|word| word == b"echo")
+            // One that has ended has no program any more.
+            let program = fs::read_link(format!("/proc/{child}/exe"));
+            program.is_ok_and(|path| !path.file_name().unwrap().to_string_lossy().starts_with("gate"))
         };
         let services: Vec<&str> = children.split_whitespace().filter(is_service).collect();
         let [service] = services[..] else { panic!("{children:?}: {services:?}") };
