@@ -6,7 +6,7 @@
 //! They are watched only as long as somebody has to wait. Whoever is at the other end would wake this process with all that they read or
 //! write otherwise, whether it waits for that or not.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
@@ -202,6 +202,29 @@ impl AsyncWrite for Standard {
             How::Socket => rustix::net::send(file, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
             How::Always | How::Asking => rustix::io::write(file, bytes),
         })
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let how = self.how;
+        if how == How::Asking {
+            let first = parts.iter().find(|part| !part.is_empty());
+            return self.poll_write(context, first.map_or(&[], |part| part));
+        }
+        self.poll(context, |file| match how {
+            How::Socket => {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                rustix::net::sendmsg(file, parts, &mut SendAncillaryBuffer::default(), flags)
+            }
+            How::Always | How::Asking => rustix::io::writev(file, parts),
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.how != How::Asking
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

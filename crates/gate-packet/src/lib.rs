@@ -49,7 +49,8 @@ pub const DATA_HEADER_SIZE: usize = 16;
 /// The largest stream credit that a service may have outstanding towards a program, in bytes: what one data packet holds.
 ///
 /// A client library in use sends everything that it has credit for in a single packet, without splitting it at the
-/// packet size limit. With more credit than this it would break the protocol.
+/// packet size limit. With more credit than this it would break the protocol. A service can find out that a program does better, and then
+/// [set another limit](stream::FromProgram::limit).
 pub const MAX_CREDIT_TO_PROGRAM: u32 = MAX_SIZE - 16;
 
 /// How many services one instance can discover. Later names are ignored.

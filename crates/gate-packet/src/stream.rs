@@ -183,6 +183,7 @@ impl ToProgram {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FromProgram {
     credit: u32,
+    limit: u32,
     flow_open: bool,
     data_open: bool,
 }
@@ -197,7 +198,7 @@ impl FromProgram {
     /// Of a new stream: the service has granted nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { credit: 0, flow_open: true, data_open: true }
+        Self { credit: 0, limit: MAX_CREDIT_TO_PROGRAM, flow_open: true, data_open: true }
     }
 
     /// As it was when [`credit`](Self::credit), [`is_flow_open`](Self::is_flow_open) and [`is_data_open`](Self::is_data_open) were this.
@@ -205,10 +206,29 @@ impl FromProgram {
     /// # Errors
     /// [`RestoreError`] if the credit is above [`MAX_CREDIT_TO_PROGRAM`].
     pub const fn restore(credit: u32, flow_open: bool, data_open: bool) -> Result<Self, RestoreError> {
-        if credit > MAX_CREDIT_TO_PROGRAM {
-            return Err(RestoreError { found: credit, limit: MAX_CREDIT_TO_PROGRAM });
+        Self::restore_limited(MAX_CREDIT_TO_PROGRAM, credit, flow_open, data_open)
+    }
+
+    /// As [`restore`](Self::restore), with another [limit](Self::limit).
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the credit is above the limit.
+    pub const fn restore_limited(
+        limit: u32,
+        credit: u32,
+        flow_open: bool,
+        data_open: bool,
+    ) -> Result<Self, RestoreError> {
+        if credit > limit {
+            return Err(RestoreError { found: credit, limit });
         }
-        Ok(Self { credit, flow_open, data_open })
+        Ok(Self { credit, limit, flow_open, data_open })
+    }
+
+    /// Lets up to `limit` bytes of credit be outstanding instead of [`MAX_CREDIT_TO_PROGRAM`]. More than that is only for programs which are
+    /// known to split what they send. If more is outstanding already, nothing is granted before that is used.
+    pub const fn limit(&mut self, limit: u32) {
+        self.limit = limit;
     }
 
     /// Takes in a data packet of the program with this many bytes; with none, it is the end of data.
@@ -228,11 +248,11 @@ impl FromProgram {
         Ok(())
     }
 
-    /// How much more the service can grant now, so that no more than [`MAX_CREDIT_TO_PROGRAM`] is outstanding; nothing if the program sends no
-    /// more, or after the end of flow.
+    /// How much more the service can grant now, so that no more than [`MAX_CREDIT_TO_PROGRAM`] is outstanding, or another
+    /// [limit](Self::limit); nothing if the program sends no more, or after the end of flow.
     #[must_use]
     pub fn grantable(&self) -> u32 {
-        if self.flow_open && self.data_open { MAX_CREDIT_TO_PROGRAM - self.credit } else { 0 }
+        if self.flow_open && self.data_open { self.limit.saturating_sub(self.credit) } else { 0 }
     }
 
     /// The service has sent this much credit in a flow packet.

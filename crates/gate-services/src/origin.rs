@@ -4,10 +4,14 @@
 //!
 //! | Packet | Content | Meaning |
 //! |---|---|---|
-//! | call | ignored | wait for a connection. There can be any number of such calls, up to 2³¹−1 |
+//! | call | u32 credit @0, may be absent; the rest is ignored | wait for a connection. There can be any number of such calls, up to 2³¹−1 |
 //! | reply | i32 stream @0, i16 error @4 (always 0), u16 0 @6 | there is one: the smallest id that is not in use. Replies come in the order of calls |
 //! | info | ignored | nothing |
 //! | flow, data | see [`gate_packet::stream`]; notes are ignored, and 0 when sent | what the connection carries |
+//!
+//! The credit of a call tells how much the program can deal with at a time, in bytes, if that is more than one data packet holds (65520): it
+//! then splits what it has credit for. The largest number that a program has said counts, for all its connections. Other implementations of
+//! the service ignore it, and grant less.
 //!
 //! The program ends if it breaks the rules of streams: one that does not exist, more data than credit, and so on.
 //!
@@ -17,8 +21,9 @@
 //!
 //! * *To the program.* As much is read as the program has granted, never ahead. When the connection ends its sending, so does the stream. When
 //!   the program ends its granting and has got all it granted, the connection's reading side is closed, and the stream's data ended.
-//! * *From the program.* It gets credit for [`Limits::buffer_size`] bytes, and again for what it has sent as long as no more than as many wait
-//!   to be written to the connection: it sends while they are written, and twice as many if they are not. When it ends its data, all of it
+//! * *From the program.* It gets credit for [`Limits::buffer_size`] bytes, if it can deal with so much, and again for what it has sent: it
+//!   sends while that is written to the connection. What waits to be written and what it has credit for are never more than that together, or
+//!   two data packets, if it can deal with only one. When it ends its data, all of it
 //!   is written, then the connection's sending side is closed, then the stream's flow is ended. If the connection fails, the flow is ended
 //!   at once, and what the program still sends is dropped.
 //!
@@ -41,6 +46,7 @@
 //! | number | streams, at most [`MAX_STREAMS`]; absent, with all that follows, if there are none |
 //! | each stream | id, and the states of the direction to the program and of that from the program |
 //! | state | flags, credit, length of data, data |
+//! | number | how much credit the program can deal with; absent if it has not said so, or 65520 or less |
 //!
 //! | Flag | To the program | From the program |
 //! |---|---|---|
@@ -74,11 +80,14 @@ pub const NAME: &str = "origin";
 /// How many connections a program can have at a time, unless the operator says otherwise.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 3;
 
-/// How much credit a program has through a connection, unless the operator says otherwise, in bytes. It can send twice as much through one
-/// that does not take it.
+/// How much credit a program has through a connection, unless the operator says otherwise, in bytes; no more than a data packet holds if
+/// it does not say that it can deal with more.
 ///
-/// What a program sends at once arrives in one packet at most this long, so with less there are more packets to handle.
-pub const DEFAULT_BUFFER_SIZE: u32 = gate_packet::MAX_CREDIT_TO_PROGRAM;
+/// With less, the processes of the program and of its supervisor have to wait for each other more often, and streams are slower.
+pub const DEFAULT_BUFFER_SIZE: u32 = MAX_BUFFER_SIZE;
+
+/// The largest [`Limits::buffer_size`]. A snapshot has as much in it if a connection takes nothing.
+pub const MAX_BUFFER_SIZE: u32 = 1 << 20;
 
 /// How many streams there can be, whatever [`Limits`] say, and in a snapshot.
 ///
@@ -91,8 +100,7 @@ pub const MAX_STREAMS: u32 = 4096;
 pub struct Limits {
     /// How many connections at a time; no more than [`MAX_STREAMS`]. Further ones wait. See [`DEFAULT_MAX_CONNECTIONS`].
     pub max_connections: u32,
-    /// How many bytes of credit it has, of which twice as many can wait for a connection that does not take them; at least 1, no more than
-    /// [`MAX_CREDIT_TO_PROGRAM`](gate_packet::MAX_CREDIT_TO_PROGRAM). See [`DEFAULT_BUFFER_SIZE`].
+    /// How many bytes of credit it has; at least 1, no more than [`MAX_BUFFER_SIZE`]. See [`DEFAULT_BUFFER_SIZE`].
     pub buffer_size: u32,
 }
 
@@ -110,7 +118,7 @@ impl Origin {
     pub fn new(limits: Limits, connector: Connector) -> Self {
         let limits = Limits {
             max_connections: limits.max_connections.min(MAX_STREAMS),
-            buffer_size: limits.buffer_size.clamp(1, gate_packet::MAX_CREDIT_TO_PROGRAM),
+            buffer_size: limits.buffer_size.clamp(1, MAX_BUFFER_SIZE),
         };
         Self { limits, connector }
     }

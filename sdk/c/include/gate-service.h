@@ -131,6 +131,8 @@ struct gate_stream {
 	struct gate_stream *next;
 	uint8_t *buffer; /* a ring */
 	size_t capacity, begin, size;
+	uint8_t *target; /* where a reader waits for bytes */
+	size_t target_size;
 	size_t granted; /* how many bytes the other side may still send */
 	size_t credit;  /* how many bytes may still be written */
 };
@@ -275,6 +277,18 @@ static inline void gate_handle_data_(struct gate_service *service, const uint8_t
 	stream->granted -= size;
 	if (stream->read_closed)
 		return;
+	if (stream->size == 0) {
+		/* A reader that waits gets them at once.  What is left begins at the front, where the memory was used last. */
+		first = stream->target_size < size ? stream->target_size : size;
+		if (first > 0) {
+			memcpy(stream->target, packet, first);
+			stream->target += first;
+			stream->target_size -= first;
+			packet += first;
+			size -= first;
+		}
+		stream->begin = 0;
+	}
 	end = (stream->begin + stream->size) % stream->capacity;
 	first = stream->capacity - end < size ? stream->capacity - end : size;
 	memcpy(stream->buffer + end, packet, first);
@@ -633,8 +647,19 @@ static inline size_t gate_stream_read(struct gate_stream *stream, void *data, si
 	if (stream->capacity == 0 || size == 0)
 		return 0;
 	gate_stream_subscribe(stream);
-	while (!gate_stream_readable(stream))
-		gate_step_(stream->service->session);
+	if (!gate_stream_readable(stream)) {
+		stream->target = to;
+		stream->target_size = size;
+		while (stream->target == to && !gate_stream_readable(stream))
+			gate_step_(stream->service->session);
+		first = (size_t) (stream->target - to);
+		stream->target = NULL;
+		stream->target_size = 0;
+		if (first > 0) {
+			gate_stream_subscribe(stream);
+			return first;
+		}
+	}
 	if (size > stream->size)
 		size = stream->size;
 	first = stream->capacity - stream->begin < size ? stream->capacity - stream->begin : size;

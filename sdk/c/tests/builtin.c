@@ -104,12 +104,12 @@ static void origin_flow(void)
 static void origin(void)
 {
 	static const struct exchange exchanges[] = {
-		{0, BYTES(""), BYTES("\3\0\0\0\0\0\0\0"), origin_flow},
+		{0, BYTES("\xff\xff\xff\x7f"), BYTES("\3\0\0\0\0\0\0\0"), origin_flow},
 		{3, BYTES("\3\0\0\0\0\0\0\0hi"), NULL, 0, NULL},
 		{3, BYTES("\3\0\0\0\0\0\0\0"), NULL, 0, NULL},
 		{2, BYTES("\3\0\0\0\0\0\0\0"), NULL, 0, NULL},
-		{0, BYTES(""), BYTES("\0\0\0\0\5\0\0\0"), NULL},
-		{0, BYTES(""), BYTES(""), NULL},
+		{0, BYTES("\xff\xff\xff\x7f"), BYTES("\0\0\0\0\5\0\0\0"), NULL},
+		{0, BYTES("\xff\xff\xff\x7f"), BYTES(""), NULL},
 	};
 	struct gate_stream stream;
 

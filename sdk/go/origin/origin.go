@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 
 	"gate"
@@ -26,6 +27,9 @@ type listener struct {
 }
 
 var listeners sync.Map // of *gate.Service to *listener
+
+// credit is what a call says: how many bytes of credit this package can deal with. It splits what is written, however much it is.
+var credit = binary.LittleEndian.AppendUint32(nil, math.MaxInt32)
 
 // Accept waits for a connection. Several can be waited for at once. A connection that comes after ctx has ended is for the next Accept.
 func Accept(ctx context.Context) (*gate.Stream, error) {
@@ -49,7 +53,7 @@ func Accept(ctx context.Context) (*gate.Stream, error) {
 	l.mu.Unlock()
 
 	if ask {
-		err := service.Start(ctx, nil, func(reply []byte, err error) {
+		err := service.Start(ctx, credit, func(reply []byte, err error) {
 			l.deliver(receive(service, reply, err))
 		})
 		if err != nil {

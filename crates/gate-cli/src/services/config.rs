@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use gate_packet::MAX_CREDIT_TO_PROGRAM;
 use gate_services::http::{Policy, Rule};
 use gate_services::localhost::Address;
 use gate_services::{log, origin, random};
@@ -63,8 +62,8 @@ impl Config {
             "origin.maxconns" => self.origin_connections = number(value)?,
             "origin.bufsize" => {
                 self.origin_buffer_bytes = number(value)?;
-                if !(1..=MAX_CREDIT_TO_PROGRAM).contains(&self.origin_buffer_bytes) {
-                    return Err(format!("it can be 1 to {MAX_CREDIT_TO_PROGRAM}"));
+                if !(1..=origin::MAX_BUFFER_SIZE).contains(&self.origin_buffer_bytes) {
+                    return Err(format!("it can be 1 to {}", origin::MAX_BUFFER_SIZE));
                 }
             }
             "localhost.addr" => self.localhost = Some(parsed(value)?),

@@ -10,6 +10,9 @@ use crate::stream::Stream;
 
 const NAME: &str = "origin";
 
+/// What a call says: how much credit this crate can deal with, in bytes. It splits what is written, however much it is.
+const CREDIT: [u8; 4] = i32::MAX.to_le_bytes();
+
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AcceptError {
@@ -61,7 +64,7 @@ impl Origin {
     /// [`AcceptError`].
     pub async fn accept(&mut self) -> Result<Stream, AcceptError> {
         if self.pending.is_none() {
-            let call = self.service.start(&[]).await?;
+            let call = self.service.start(&CREDIT).await?;
             self.pending = Some(call.opening(Direction::Both, |reply| match decode(reply) {
                 Some((id, 0)) => Some(id),
                 _ => None,

@@ -126,10 +126,13 @@ fn random_bytes_that_were_given_up_are_for_the_next() {
     });
 }
 
+/// What a program tells `origin`: how much credit it can deal with.
+const SAID: [u8; 4] = [0xff, 0xff, 0xff, 0x7f];
+
 #[test]
 fn origin_gives_a_connection_that_was_waited_for_to_who_waits_next() {
     let host = FakeHost::new(move |event, sender| match event {
-        Event::Call(_, content) => assert!(content.is_empty()),
+        Event::Call(_, content) => assert_eq!(content[..], SAID),
         Event::Wait(Wait::Forever) => sender.reply("origin", 0, &[6, 0, 0, 0, 0, 0, 0, 0]),
         _ => {}
     });
@@ -147,10 +150,10 @@ fn origin_gives_a_connection_that_was_waited_for_to_who_waits_next() {
 #[test]
 fn origin_errors() {
     let accept = |gate: Gate| async move { Origin::new(&gate).accept().await.map(drop) };
-    check(b"", &[0, 0, 0, 0, 9, 0, 0, 0], accept, Err(AcceptError::Refused { number: 9 }));
-    check(b"", &[0xff; 4], accept, Err(ServiceError::Reply { service: "origin" }.into()));
+    check(&SAID, &[0, 0, 0, 0, 9, 0, 0, 0], accept, Err(AcceptError::Refused { number: 9 }));
+    check(&SAID, &[0xff; 4], accept, Err(ServiceError::Reply { service: "origin" }.into()));
     check(
-        b"",
+        &SAID,
         &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0],
         accept,
         Err(ServiceError::Reply { service: "origin" }.into()),

@@ -64,6 +64,7 @@ fn snapshots_cannot_have_more_credit_than_streams() {
     let error = ToProgram::restore(MAX_CREDIT + 1, true, true).unwrap_err();
     assert_eq!(error.to_string(), "credit of 2147483648 bytes (limit: 2147483647)");
     assert_eq!(FromProgram::restore(65520, false, true).unwrap().credit(), 65520);
+    assert_eq!(FromProgram::restore_limited(65521, 65521, false, true).unwrap().credit(), 65521);
     let error = FromProgram::restore(65521, true, true).unwrap_err();
     assert_eq!(error.to_string(), "credit of 65521 bytes (limit: 65520)");
 }

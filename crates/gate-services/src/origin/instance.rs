@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use gate_packet::stream::{MAX_CREDIT, Misuse};
-use gate_packet::{Domain, Flow, Packet};
+use gate_packet::{Domain, Flow, MAX_CREDIT_TO_PROGRAM, Packet};
 use gate_service::{BoxFuture, Created, Failure, Outbox, Saved, Service};
 
 use super::connector::{Connector, Shared};
@@ -18,11 +18,18 @@ use super::{Limits, snapshot};
 const MAX_ACCEPTING: u32 = MAX_CREDIT;
 
 /// What a program has of the service.
-#[derive(Default)]
 pub(super) struct Streams {
     /// Calls that wait for a connection.
     pub(super) accepting: u32,
+    /// How much credit the program can deal with.
+    pub(super) window: u32,
     pub(super) by_id: BTreeMap<i32, Stream>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { accepting: 0, window: MAX_CREDIT_TO_PROGRAM, by_id: BTreeMap::new() }
+    }
 }
 
 struct Instance {
@@ -89,9 +96,10 @@ impl Instance {
         context: &mut Context<'_>,
         out: &mut Outbox<'_>,
     ) -> Result<(), Failure> {
+        let window = self.limits.buffer_size.min(self.streams.window);
         for (id, stream) in self.streams.by_id.range_mut(ids) {
             let had_room = out.has_room();
-            stream.poll(*id, self.limits.buffer_size, context, out, &mut self.flows)?;
+            stream.poll(*id, window, context, out, &mut self.flows)?;
             if had_room && !out.has_room() {
                 // What is left for the next one is less than it may want.
                 self.turn = id.checked_add(1).unwrap_or(0);
@@ -104,6 +112,7 @@ impl Instance {
 impl Service for Instance {
     fn handle(&mut self, packet: &Packet<'_>, out: &mut Outbox<'_>) -> Result<(), Failure> {
         self.saved = None;
+        let window = self.limits.buffer_size.min(self.streams.window);
         let by_id = &mut self.streams.by_id;
         match packet.domain() {
             Domain::Call => {
@@ -111,6 +120,10 @@ impl Service for Instance {
                     return Err(Failure::Program("too many calls wait for connections".into()));
                 }
                 self.streams.accepting += 1;
+                if let Some(credit) = packet.content().first_chunk() {
+                    self.streams.window =
+                        self.streams.window.max(u32::from_le_bytes(*credit).min(MAX_CREDIT));
+                }
             }
             Domain::Info => return Ok(()),
             Domain::Flow => {
@@ -128,7 +141,7 @@ impl Service for Instance {
                     .and_then(|stream| stream.count(data.bytes).map(|()| stream))
                     .map_err(|misuse| broken(data.id, misuse))?;
                 // It goes on while this is written.
-                stream.grant(data.id, self.limits.buffer_size, data.bytes.len(), &mut self.flows);
+                stream.grant(data.id, window, data.bytes.len(), &mut self.flows);
                 send_flows(&mut self.flows, out)?;
                 out.flush();
                 // The connection is polled again afterwards in any case, so it does not matter if nobody is woken.

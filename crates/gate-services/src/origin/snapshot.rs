@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use gate_packet::MAX_CREDIT_TO_PROGRAM;
 use gate_packet::stream::{FromProgram, ToProgram};
 use gate_service::Failure;
 
-use super::MAX_STREAMS;
 use super::backlog::Backlog;
 use super::instance::Streams;
 use super::stream::Stream;
+use super::{MAX_BUFFER_SIZE, MAX_STREAMS};
 
-/// How much data a snapshot can have for one direction of a stream, in bytes: two of the largest windows. Other implementations of the service
-/// allow 64 KiB to the program, and this one makes no more.
-pub const MAX_SNAPSHOT_DATA: usize = 1 << 17;
+/// How much data a snapshot can have for one direction of a stream, in bytes: [what may wait](MAX_BUFFER_SIZE). Other implementations of
+/// the service allow 64 KiB.
+pub const MAX_SNAPSHOT_DATA: usize = MAX_BUFFER_SIZE as usize;
 
 /// The largest number there can be.
 const MAX_NUMBER: u32 = i32::MAX.unsigned_abs();
@@ -34,7 +35,8 @@ pub(super) fn encode(streams: &Streams) -> Vec<u8> {
         return out;
     }
     put(&mut out, streams.accepting);
-    if count == 0 {
+    let has_said = streams.window > MAX_CREDIT_TO_PROGRAM;
+    if count == 0 && !has_said {
         return out;
     }
     put_len(&mut out, count);
@@ -54,6 +56,9 @@ pub(super) fn encode(streams: &Streams) -> Vec<u8> {
             | flag(DATA_OPEN, half.is_data_open() || is_ending)
             | flag(DATA_ENDING, is_ending);
         put_state(&mut out, flags, half.credit(), &stream.unwritten);
+    }
+    if has_said {
+        put(&mut out, streams.window);
     }
     out
 }
@@ -79,7 +84,17 @@ pub(super) fn decode(snapshot: &[u8]) -> Result<Streams, Failure> {
         insert(&mut streams.by_id, id, stream)?;
     }
     if !input.is_empty() {
-        return Err(invalid(format!("{} bytes behind the last stream", input.len())));
+        streams.window = streams.window.max(number(&mut input)?);
+    }
+    if !input.is_empty() {
+        return Err(invalid(format!("{} bytes behind the end", input.len())));
+    }
+    for (id, stream) in &streams.by_id {
+        let credit = stream.from_program.credit();
+        if credit > streams.window {
+            let window = streams.window;
+            return Err(invalid(format!("stream {id}: {credit} bytes of credit (limit: {window})")));
+        }
     }
     Ok(streams)
 }
@@ -100,7 +115,8 @@ fn stream(input: &mut &[u8]) -> Result<Stream, Cow<'static, str>> {
 
     let state = self::state(input, FLOW_OPEN | CONNECTION_OPEN | DATA_OPEN | DATA_ENDING)?;
     let is_data_open = state.has(DATA_OPEN) && !state.has(DATA_ENDING);
-    let half = FromProgram::restore(state.credit, state.has(FLOW_OPEN), is_data_open);
+    let half =
+        FromProgram::restore_limited(MAX_BUFFER_SIZE, state.credit, state.has(FLOW_OPEN), is_data_open);
     let from_program = half.map_err(|error| error.to_string())?;
     let is_writable = state.has(CONNECTION_OPEN);
     if is_writable && !state.has(FLOW_OPEN) {
@@ -156,7 +172,9 @@ fn put_state(out: &mut Vec<u8>, flags: u32, credit: u32, data: &Backlog) {
     put(out, flags);
     put(out, credit);
     put_len(out, data.len());
-    out.extend_from_slice(data.as_slice());
+    for part in data.as_slices() {
+        out.extend_from_slice(part);
+    }
 }
 
 fn flag(flag: u32, is_set: bool) -> u32 {

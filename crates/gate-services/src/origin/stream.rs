@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use gate_packet::encode::EncodeError;
 use gate_packet::stream::{FromProgram, MAX_DATA, Misuse, ToProgram};
-use gate_packet::{Data, Flow, FlowMeaning};
+use gate_packet::{Data, Flow, FlowMeaning, MAX_CREDIT_TO_PROGRAM};
 use gate_service::Outbox;
 
 use super::backlog::Backlog;
@@ -109,16 +109,11 @@ impl Stream {
                 self.unwritten.push(bytes);
             }
             if self.unwritten.len() >= WRITTEN_AT_ONCE {
-                self.write_unwritten(context);
+                self.write_behind(context, &[]);
             }
             return;
         }
-        self.write_unwritten(context);
-        let mut rest = bytes;
-        while self.is_writable && self.unwritten.is_empty() && !rest.is_empty() {
-            let Some(count) = self.write(context, rest) else { break };
-            rest = rest.get(count..).unwrap_or_default();
-        }
+        let rest = self.write_behind(context, bytes);
         if self.is_writable {
             self.unwritten.push(rest);
         }
@@ -155,7 +150,7 @@ impl Stream {
     /// Writes to the connection until nothing of the program is left, and then what follows from that. Ready if nothing more will
     /// be written before the program sends more.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.write_unwritten(context);
+        self.write_behind(context, &[]);
         let Some(link) = self.link.as_mut().filter(|_| self.is_writable) else { return Poll::Ready(()) };
         if !self.unwritten.is_empty() {
             return Poll::Pending;
@@ -199,32 +194,30 @@ impl Stream {
         Poll::Ready(())
     }
 
-    /// Writes what waits, as far as possible.
-    fn write_unwritten(&mut self, context: &mut Context<'_>) {
-        while self.is_writable && !self.unwritten.is_empty() {
-            let bytes = std::mem::take(&mut self.unwritten);
-            let count = self.write(context, bytes.as_slice());
-            if self.is_writable {
-                self.unwritten = bytes;
-            }
-            let Some(count) = count else { break };
-            self.unwritten.consume(count);
+    /// Writes what waits, and `rest` behind it, as far as possible. Returns what is left of `rest`.
+    fn write_behind<'a>(&mut self, context: &mut Context<'_>, mut rest: &'a [u8]) -> &'a [u8] {
+        while self.is_writable && !(self.unwritten.is_empty() && rest.is_empty()) {
+            let Some(link) = self.link.as_mut() else { break };
+            let [first, second] = self.unwritten.as_slices();
+            let parts = [first, second, rest].map(io::IoSlice::new);
+            let count = match link.transport.poll_write(context, &parts) {
+                Poll::Ready(Ok(0)) => {
+                    self.fail_writing(io::ErrorKind::WriteZero.into());
+                    break;
+                }
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(error)) => {
+                    self.fail_writing(error);
+                    break;
+                }
+                Poll::Pending => break,
+            };
+            self.is_flushed = false;
+            let waited = count.min(self.unwritten.len());
+            self.unwritten.consume(waited);
+            rest = rest.get(count - waited..).unwrap_or_default();
         }
-    }
-
-    /// Writes some of `bytes`, if that is possible.
-    fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<usize> {
-        let link = self.link.as_mut()?;
-        match link.transport.poll_write(context, bytes) {
-            Poll::Ready(Ok(0)) => self.fail_writing(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(count)) => {
-                self.is_flushed = false;
-                return Some(count);
-            }
-            Poll::Ready(Err(error)) => self.fail_writing(error),
-            Poll::Pending => {}
-        }
-        None
+        rest
     }
 
     fn fail_writing(&mut self, error: io::Error) {
@@ -236,8 +229,8 @@ impl Stream {
         }
     }
 
-    /// Grants the program another window of credit, as long as no more than one waits to be written, or what is left of it, if that is at
-    /// least half of one; or ends the flow. `at_hand` bytes are about to be written.
+    /// Grants the program what is left of a window of credit, if that is at least half of one; or ends the flow. `at_hand` bytes are about to be
+    /// written. What waits to be written uses up the window, too, if that is large; or else a second one.
     ///
     /// So it sends while what it has sent before is written. Never less: a program that uses up each credit at once would get the rest back
     /// in as small a piece, and so would send nothing but small pieces from then on. It lacks nothing as long as it has half of the window.
@@ -249,10 +242,12 @@ impl Stream {
             }
             return;
         }
+        self.from_program.limit(window.max(MAX_CREDIT_TO_PROGRAM));
         let window = window as usize;
+        let total = window.max(2 * window.min(MAX_DATA));
         let waiting = self.unwritten.len() + at_hand;
         let credit = self.from_program.credit() as usize;
-        let rest = (2 * window).saturating_sub(waiting + credit).min(window.saturating_sub(credit));
+        let rest = total.saturating_sub(waiting + credit).min(window.saturating_sub(credit));
         let credit = u32::try_from(rest).unwrap_or(u32::MAX).min(self.from_program.grantable());
         if credit > 0 && credit as usize >= window.div_ceil(2) {
             self.from_program.grant(credit);
@@ -280,7 +275,7 @@ impl Stream {
                 break;
             }
             if !self.undelivered.is_empty() {
-                let bytes = self.undelivered.as_slice();
+                let [bytes, _] = self.undelivered.as_slices();
                 let bytes = bytes.get(..sendable).unwrap_or(bytes);
                 out.data(Data { id, note: 0, bytes })?;
                 let count = bytes.len();

@@ -334,6 +334,56 @@ fn credit_is_returned_in_large_pieces_while_a_program_keeps_sending() {
 }
 
 #[test]
+fn a_program_that_says_so_gets_credit_for_several_packets() {
+    let connector = Connector::new();
+    let mut program = Program::new(Limits { max_connections: 1, buffer_size: 200_000 }, &connector);
+    // Nobody reads.
+    let (_client, theirs) = duplex(1);
+    let _connection = connector.connect(theirs);
+    program.accept_saying(&[0xff, 0xff, 0xff, 0x7f, 9]);
+    program.poll();
+    assert_eq!(program.stream(0).credit, 200_000);
+    let half = |program: &mut Program| {
+        for _ in 0..2 {
+            program.data(0, &[1; 50_000]).unwrap();
+        }
+        program.poll();
+    };
+    half(&mut program);
+    assert_eq!(program.stream(0).credit, 100_000);
+    // What waits and what may come are never more than that together.
+    half(&mut program);
+    assert_eq!(program.stream(0).credit, 0);
+
+    // It goes on knowing that.
+    let saved = program.save();
+    let said = [0xff, 0xff, 0xff, 0xff, 7];
+    assert_eq!(saved[saved.len() - 5..], said);
+    program.restart();
+    assert_eq!(program.save(), saved);
+
+    // What makes no sense is taken for nothing.
+    let mut program = Program::new(Limits { max_connections: 1, buffer_size: 200_000 }, &connector);
+    let _connection = connector.connect_pair(tokio::io::empty(), tokio::io::sink());
+    program.accept_saying(&[0xff, 0xff, 0xff]);
+    program.poll();
+    assert_eq!(program.stream(0).credit, 65520);
+}
+
+#[test]
+fn what_a_program_says_is_known_before_it_has_a_connection() {
+    let connector = Connector::new();
+    let limits = Limits { max_connections: 1, buffer_size: 200_000 };
+    let mut program = Program::new(limits, &connector);
+    program.accept_saying(&100_000_u32.to_le_bytes());
+    assert_eq!(program.save(), [1, 0, 0xa0, 0x8d, 6]);
+    program.restart();
+    let _connection = connector.connect_pair(tokio::io::empty(), tokio::io::sink());
+    program.poll();
+    assert_eq!(program.stream(0).credit, 100_000);
+}
+
+#[test]
 fn flows_of_several_streams_share_a_packet() {
     let connector = Connector::new();
     let mut program = program(&connector);

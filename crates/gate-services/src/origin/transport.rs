@@ -1,6 +1,6 @@
 //! What connections are made of.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,8 +14,8 @@ pub(super) trait Transport: Send {
     /// Nothing will be read any more.
     fn close_read(&mut self);
 
-    /// Writes a part of `bytes`.
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+    /// Writes the beginning of what `parts` are together.
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
     /// Sends on what was written.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -37,8 +37,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Whole<S> {
 
     fn close_read(&mut self) {}
 
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, parts)
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -74,9 +74,9 @@ where
         self.reader = None;
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match &mut self.writer {
-            Some(writer) => Pin::new(writer).poll_write(context, bytes),
+            Some(writer) => Pin::new(writer).poll_write_vectored(context, parts),
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }

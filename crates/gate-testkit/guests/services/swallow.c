@@ -7,7 +7,7 @@
 static struct gate_session session;
 static struct gate_service origin;
 static struct gate_stream stream;
-static char received[131072];
+static char received[1 << 20];
 #else
 #include <unistd.h>
 #endif

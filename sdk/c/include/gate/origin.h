@@ -4,6 +4,9 @@
  * gate/origin.h: the service "origin": connections of those who run the program.
  *
  * For `gate run`, the first connection is its standard input and output.
+ *
+ * As many bytes come at a time as fit the buffer of a stream.  8 KiB are enough for what people type; streams of many megabytes are fastest
+ * with 1 MiB.
  */
 
 #ifndef GATE_ORIGIN_H
@@ -21,6 +24,7 @@ struct gate_accept {
 	struct gate_stream *stream;
 	void *buffer;
 	size_t capacity;
+	uint32_t credit;
 	int error;
 };
 
@@ -51,7 +55,9 @@ static inline void gate_accept_start(struct gate_service *origin, struct gate_ac
 	accept->capacity = capacity;
 	accept->error = -1;
 	accept->call.on_reply = gate_accepted_;
-	gate_call_start(origin, &accept->call, NULL, 0);
+	/* What is written is split, however much credit there is. */
+	accept->credit = INT32_MAX;
+	gate_call_start(origin, &accept->call, &accept->credit, sizeof accept->credit);
 }
 
 /* Waits until there is a connection.  Returns 0; or an error number of the service, or -1 if there is no such service. */

@@ -50,6 +50,6 @@ fn errors_say_what_is_wrong() {
     check("log.rate=0", "not a number");
     check("http.allow=ftp://example.com", "not a server");
     check("localhost.addr=example.com", "not the address");
-    check("origin.bufsize=65521", "1 to 65520");
+    check("origin.bufsize=1048577", "1 to 1048576");
     check("shell.enabled=yes", "neither true nor false");
 }

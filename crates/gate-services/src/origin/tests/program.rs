@@ -19,6 +19,8 @@ pub(super) struct Program {
     bytes: Vec<u8>,
     woken: Arc<Woken>,
     pub(super) waiting: u32,
+    /// How much credit it can deal with.
+    window: usize,
     streams: BTreeMap<i32, Stream>,
     /// Those that have ended, unless their ids are in use again.
     ended: BTreeMap<i32, Stream>,
@@ -81,6 +83,7 @@ impl Program {
             bytes: Vec::new(),
             woken: Arc::default(),
             waiting: 0,
+            window: 65520,
             streams: BTreeMap::new(),
             ended: BTreeMap::new(),
             flow_packets: 0,
@@ -121,10 +124,18 @@ impl Program {
     }
 
     pub(super) fn accept(&mut self) {
+        self.accept_saying(b"");
+    }
+
+    /// Waits for a connection with a call that has some content.
+    pub(super) fn accept_saying(&mut self, content: &[u8]) {
         let mut bytes = Vec::new();
-        encode::packet(&mut bytes, Code::Service(0), Domain::Call, 0, b"").unwrap();
+        encode::packet(&mut bytes, Code::Service(0), Domain::Call, 0, content).unwrap();
         self.handle(&bytes).unwrap();
         self.waiting += 1;
+        if let Some(credit) = content.first_chunk() {
+            self.window = self.window.max(u32::from_le_bytes(*credit) as usize);
+        }
     }
 
     pub(super) fn info(&mut self) {
@@ -206,7 +217,7 @@ impl Program {
                         assert!(stream.flow_open, "flow after its end");
                         stream.credit += usize::try_from(flow.value).expect("a note");
                         stream.flow_open = flow.value != 0;
-                        assert!(stream.credit <= 65520);
+                        assert!(stream.credit <= self.window);
                     }
                 }
                 Domain::Data => {

@@ -220,7 +220,8 @@ fn damaged_snapshots_are_refused() {
     assert_eq!(MAX_STREAMS, 4096);
     check(&[0, 1, 5, 7, 0], "stream 5: it is cut");
     check(&[0, 1, 5, 7, 0, 2, 1], "stream 5: it is cut");
-    check(&[0, 1, 5, 7, 0, 0, 7, 0, 0, 1], "1 bytes behind the last stream");
+    check(&[0, 1, 5, 7, 0, 0, 7, 0, 0, 1, 1], "1 bytes behind the end");
+    check(&[0, 1, 5, 7, 0, 0, 7, 0, 0, 0x80], "it is cut");
     check(&[0, 2, 5, 7, 0, 0, 7, 0, 0, 5, 7, 0, 0, 7, 0, 0], "stream 5 is there twice");
     check(&[0, 1, 5, 8, 0, 0], "stream 5: flags 0x8 (known: 0x7)");
     check(&[0, 1, 5, 7, 0, 0, 16, 0, 0], "stream 5: flags 0x10 (known: 0xf)");
@@ -228,7 +229,15 @@ fn damaged_snapshots_are_refused() {
     check(&[0, 1, 5, 1, 0, 1, 0], "stream 5: there is something behind the end of data");
     check(&[0, 1, 5, 7, 0, 0, 8, 0, 0], "stream 5: there is something behind the end of data");
     check(&[0, 1, 5, 7, 0, 0, 6, 0, 0], "stream 5: its connection can be written though its flow has ended");
-    check(&[0, 1, 5, 7, 0, 0, 7, 0xf1, 0xff, 3, 0], "stream 5: credit of 65521 bytes (limit: 65520)");
-    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 8], "stream 5: 131073 bytes of data (limit: 131072)");
+    check(&[0, 1, 5, 7, 0, 0, 7, 0x81, 0x80, 0x40, 0], "stream 5: credit of 1048577 bytes (limit: 1048576)");
+    check(&[0, 1, 5, 7, 0, 0, 7, 0xf1, 0xff, 3, 0], "stream 5: 65521 bytes of credit (limit: 65520)");
+    let said = [0xf1, 0xff, 3];
+    check(
+        &[&[0, 1, 5, 7, 0, 0, 7, 0xf2, 0xff, 3, 0][..], &said].concat(),
+        "stream 5: 65522 bytes of credit (limit: 65521)",
+    );
+    let whole = [&[0, 1, 5, 7, 0, 0, 7, 0xf1, 0xff, 3, 0][..], &said].concat();
+    assert!(create(&Origin::new(LIMITS, Connector::new()), whole).is_ok());
+    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 0x40], "stream 5: 1048577 bytes of data (limit: 1048576)");
     check(&[0, 1, 5, 0, 0, 0, 0, 0, 0], "stream 5: it has ended");
 }
