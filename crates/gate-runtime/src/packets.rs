@@ -25,11 +25,12 @@ use crate::watch::watched;
 /// How much is taken from a program at once, in bytes, or else what a packet lacks that is known to be larger. So the program gets what
 /// comes of a large packet before the next is taken, and goes on meanwhile; and large packets are not moved again, as what is behind one is.
 const CHUNK_BYTES: usize = 4 << 10;
+/// How often that is done before something else has its turn, however fast the program writes.
+const CHUNKS: usize = 32;
+
 /// How much is moved before a program that sleeps is woken, in bytes, as long as there is more to move: it is woken less often, and has more to
 /// do then. To wake it takes about as long as to move some ten thousand bytes.
 const HASTE_BYTES: usize = ring::CAPACITY as usize / 2;
-/// How often that is done before something else has its turn, however fast the program writes.
-const CHUNKS: usize = 32;
 
 /// After how many waits bells are taken out of the socket. Until then they do no harm: there is room for more than a hundred, and who waits
 /// hears of each new one. So it costs a system call now and then instead of one for each packet.

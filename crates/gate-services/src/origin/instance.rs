@@ -69,6 +69,11 @@ fn restore(shared: &Shared, snapshot: &[u8]) -> Result<Streams, Failure> {
 }
 
 impl Instance {
+    /// How much credit the program is to have through each connection.
+    fn window(&self) -> u32 {
+        self.limits.buffer_size.min(self.streams.window)
+    }
+
     /// Connects what waits with calls that wait.
     fn accept(&mut self, out: &mut Outbox<'_>) -> Result<(), Failure> {
         let streams = &mut self.streams;
@@ -96,7 +101,7 @@ impl Instance {
         context: &mut Context<'_>,
         out: &mut Outbox<'_>,
     ) -> Result<(), Failure> {
-        let window = self.limits.buffer_size.min(self.streams.window);
+        let window = self.window();
         for (id, stream) in self.streams.by_id.range_mut(ids) {
             let had_room = out.has_room();
             stream.poll(*id, window, context, out, &mut self.flows)?;
@@ -112,7 +117,7 @@ impl Instance {
 impl Service for Instance {
     fn handle(&mut self, packet: &Packet<'_>, out: &mut Outbox<'_>) -> Result<(), Failure> {
         self.saved = None;
-        let window = self.limits.buffer_size.min(self.streams.window);
+        let window = self.window();
         let by_id = &mut self.streams.by_id;
         match packet.domain() {
             Domain::Call => {

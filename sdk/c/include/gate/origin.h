@@ -24,7 +24,6 @@ struct gate_accept {
 	struct gate_stream *stream;
 	void *buffer;
 	size_t capacity;
-	uint32_t credit;
 	int error;
 };
 
@@ -49,15 +48,16 @@ static inline void gate_accepted_(struct gate_service *origin, struct gate_call 
 static inline void gate_accept_start(struct gate_service *origin, struct gate_accept *accept, struct gate_stream *stream,
                                      void *buffer, size_t capacity)
 {
+	/* What is written is split, however much credit there is. */
+	static const uint32_t credit = INT32_MAX;
+
 	memset(accept, 0, sizeof *accept);
 	accept->stream = stream;
 	accept->buffer = buffer;
 	accept->capacity = capacity;
 	accept->error = -1;
 	accept->call.on_reply = gate_accepted_;
-	/* What is written is split, however much credit there is. */
-	accept->credit = INT32_MAX;
-	gate_call_start(origin, &accept->call, &accept->credit, sizeof accept->credit);
+	gate_call_start(origin, &accept->call, &credit, sizeof credit);
 }
 
 /* Waits until there is a connection.  Returns 0; or an error number of the service, or -1 if there is no such service. */
