@@ -2,7 +2,6 @@
 //!
 //! The suite has fewer of them; `GATE_LIVES` is their number in long runs.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -43,8 +42,11 @@ struct Held {
     descriptors: [usize; 3],
     /// Processes of the container.
     processes: usize,
-    /// Memory of its own of gate and of the zygote, in KiB.
+    /// Anonymous memory of gate and of the zygote, in KiB. Pages of the executable do not count: whether they are a
+    /// process's own depends on what else is being executed.
     memory: [u64; 2],
+    /// Mappings of memory files in gate and in the zygote.
+    mappings: [usize; 2],
 }
 
 /// What there is when the program has come to where it waits for input, and stays in one process.
@@ -63,15 +65,20 @@ fn held(marked: &Marked, running: &mut Running) -> Held {
     Held {
         descriptors: ids.map(|id| fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()),
         processes: processes.workers.len() + 2,
-        memory: [ids[0], ids[2]].map(private_kib),
+        memory: [ids[0], ids[2]].map(anonymous_kib),
+        mappings: [ids[0], ids[2]].map(mapped_files),
     }
 }
 
-fn private_kib(id: i32) -> u64 {
+fn anonymous_kib(id: i32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap();
-    let values: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once(':')).collect();
-    let value = |name: &str| -> u64 { values[name].trim().trim_end_matches(" kB").parse().unwrap() };
-    value("Private_Dirty") + value("Private_Clean")
+    let value = text.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    value.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn mapped_files(id: i32) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{id}/maps")).unwrap();
+    maps.lines().filter(|line| line.contains("/memfd:")).count()
 }
 
 #[test]
@@ -93,7 +100,10 @@ fn a_thousand_lives() {
     let before = live(20, 1);
     let after = live(lives, 2);
     eprintln!("after 20 lives: {before:?}; after another {lives}: {after:?}");
-    assert_eq!((after.descriptors, after.processes), (before.descriptors, before.processes));
+    assert_eq!(
+        (after.descriptors, after.processes, after.mappings),
+        (before.descriptors, before.processes, before.mappings)
+    );
     for (before, after) in before.memory.into_iter().zip(after.memory) {
         assert!(after <= before + SLACK_KIB, "{after} KiB after {lives} lives, {before} KiB before");
     }
