@@ -256,26 +256,36 @@ impl Packets {
     fn go_round(&mut self, context: &mut Context<'_>, turn: &Arc<Turn>) -> Result<(), PacketsError> {
         let waker = Waker::from(Arc::clone(turn));
         let mut unheard = 0;
-        for _ in 0..CHUNKS {
+        let mut is_more = false;
+        for left in (0..CHUNKS).rev() {
             turn.take_wake();
             let (ring, socket) = (&mut self.ring, self.socket.get_ref());
             let mut flushed = false;
-            self.pump.poll_with(&mut Context::from_waker(&waker), &mut |bytes| {
+            let mut carrier = |bytes: &[u8]| {
                 // Counts that make no sense are found by the transfer below.
                 let sent = ring.send(bytes).unwrap_or(0);
                 flushed |= sent > 0;
                 ring_bell(ring, socket);
                 sent
-            })?;
-            let moved = self.transfer()?;
-            unheard += moved;
-            if moved == 0 || unheard >= HASTE_BYTES {
+            };
+            // Services wait for their turn until nothing more comes of the program, so that they have much to do at once then.
+            let is_turn = !is_more || left == 0;
+            if is_turn {
+                self.pump.poll_with(&mut Context::from_waker(&waker), &mut carrier)?;
+            } else {
+                self.pump.handle_with(&mut carrier)?;
+            }
+            let sent = self.send()?;
+            let received = self.receive()?;
+            is_more = received > 0;
+            unheard += sent + received;
+            if sent + received == 0 || unheard >= HASTE_BYTES {
                 unheard = 0;
                 ring_bell(&self.ring, self.socket.get_ref());
             }
-            if moved > 0 || flushed {
+            if sent + received > 0 || flushed {
                 self.was_needed = true;
-            } else if !turn.take_wake() && self.poll_bell(context)?.is_pending() {
+            } else if is_turn && !turn.take_wake() && self.poll_bell(context)?.is_pending() {
                 self.give_back(context);
                 return Ok(());
             }
@@ -285,21 +295,25 @@ impl Packets {
         Ok(())
     }
 
-    /// Returns how many bytes have been moved.
-    fn transfer(&mut self) -> Result<usize, Nonsense> {
-        let mut moved = 0;
+    /// Gives the program what it takes, and returns how many bytes that are.
+    fn send(&mut self) -> Result<usize, Nonsense> {
         let outgoing = self.pump.outgoing();
-        if !outgoing.is_empty() && !self.is_gone {
-            let sent = self.ring.send(outgoing)?;
-            self.pump.delivered(sent);
-            moved += sent;
+        if outgoing.is_empty() || self.is_gone {
+            return Ok(0);
         }
-        if self.pump.wants_input() {
-            let lacking = self.pump.lacking();
-            let limit = if lacking > 0 { lacking } else { CHUNK_BYTES };
-            moved += self.pump.receive_with(|bytes| self.ring.append_to(bytes, limit))?;
+        let sent = self.ring.send(outgoing)?;
+        self.pump.delivered(sent);
+        Ok(sent)
+    }
+
+    /// Takes what the program has sent, if the pump wants it, and returns how many bytes that are.
+    fn receive(&mut self) -> Result<usize, Nonsense> {
+        if !self.pump.wants_input() {
+            return Ok(0);
         }
-        Ok(moved)
+        let lacking = self.pump.lacking();
+        let limit = if lacking > 0 { lacking } else { CHUNK_BYTES };
+        self.pump.receive_with(|bytes| self.ring.append_to(bytes, limit))
     }
 
     /// Ready when something may have come that can be moved. Otherwise `context` is woken when it has.

@@ -248,6 +248,21 @@ impl Pump {
         progress
     }
 
+    /// Handles packets only, and lets no service send before the next [`Pump::poll`], which has to follow when nothing more comes of the
+    /// program, or so much has come that it is the services' turn. What the carrier takes is delivered.
+    ///
+    /// # Errors
+    /// As [`Pump::poll`].
+    pub fn handle_with(&mut self, carrier: &mut Carrier<'_>) -> Result<(), Fault> {
+        if self.has_failed {
+            return Ok(());
+        }
+        let mut budget = PACKETS_PER_POLL;
+        let handled = self.handle_packets(&mut budget, carrier);
+        self.has_failed = handled.is_err();
+        handled.map(drop)
+    }
+
     /// Handles what the program has sent before it stopped, as far as possible, whether or not it takes the answers.
     ///
     /// Ready when no complete packet is left, or the next is for a service that is not ready, or 1 MiB wait for the

@@ -72,6 +72,30 @@ fn a_program_that_does_not_read_is_not_listened_to() {
 }
 
 #[test]
+fn services_wait_for_their_turn_while_packets_come() {
+    let mut pump = discovered(pump(), &["flood", "echo"]);
+    for _ in 0..10 {
+        pump.receive(&[call(0, b""), call(1, b"echo")].concat());
+        pump.handle_with(&mut |_| 0).unwrap();
+        assert!(pump.wants_input());
+    }
+    let codes = take(&mut pump);
+    assert_eq!(codes.iter().filter(|code| **code == Code::Service(1)).count(), 10);
+    let answered = codes.len();
+    pump.handle_with(&mut |_| 0).unwrap();
+    assert!(pump.outgoing().is_empty());
+    poll(&mut pump);
+    assert!(take(&mut pump).len() > answered, "it has a whole outbox to fill");
+
+    pump.receive(&[0xff; 8]);
+    pump.handle_with(&mut |_| 0).unwrap_err();
+    assert!(!pump.wants_input());
+    pump.receive(&call(1, b"echo"));
+    pump.handle_with(&mut |_| 0).unwrap();
+    assert!(pump.outgoing().is_empty());
+}
+
+#[test]
 fn a_busy_service_does_not_keep_packets_from_being_handled() {
     let mut pump = discovered(pump(), &["flood", "echo", "slow"]);
     pump.receive(&[call(0, b""), call(1, b"echo"), call(2, b"slow")].concat());
