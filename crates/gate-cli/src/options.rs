@@ -194,7 +194,8 @@ pub(crate) struct RunOptions {
     ///
     ///   random.bitsperminute=N   how much random gives (default: 7680)
     ///   origin.maxconns=N        most connections at once (3)
-    ///   origin.bufsize=N         bytes that may wait for standard output, 1 to 1048576 (1048576)
+    ///   origin.bufsize=N         bytes of credit for standard output, 1 to 1048576 (1048576); twice as
+    ///                            many may wait for it
     ///   localhost.addr=URL       make gate.computer/localhost speak to this HTTP server:
     ///                            http://HOST[:PORT], https://HOST[:PORT] or unix:///PATH
     ///   shell.enabled=true       let the program run commands of this host as the user that runs gate

@@ -22,10 +22,9 @@
 //! * *To the program.* As much is read as the program has granted, never ahead. When the connection ends its sending, so does the stream. When
 //!   the program ends its granting and has got all it granted, the connection's reading side is closed, and the stream's data ended.
 //! * *From the program.* It gets credit for [`Limits::buffer_size`] bytes, if it can deal with so much, and again for what it has sent: it
-//!   sends while that is written to the connection. What waits to be written and what it has credit for are never more than that together, or
-//!   two data packets, if it can deal with only one. When it ends its data, all of it
-//!   is written, then the connection's sending side is closed, then the stream's flow is ended. If the connection fails, the flow is ended
-//!   at once, and what the program still sends is dropped.
+//!   sends while that is written to the connection. What waits to be written and what it has credit for are never more than twice that
+//!   together. When it ends its data, all of it is written, then the connection's sending side is closed, then the stream's flow is ended. If
+//!   the connection fails, the flow is ended at once, and what the program still sends is dropped.
 //!
 //! The stream ends, and its id can be used again, when both sides have ended both flow and data.
 //!
@@ -86,7 +85,7 @@ pub const DEFAULT_MAX_CONNECTIONS: u32 = 3;
 /// With less, the processes of the program and of its supervisor have to wait for each other more often, and streams are slower.
 pub const DEFAULT_BUFFER_SIZE: u32 = MAX_BUFFER_SIZE;
 
-/// The largest [`Limits::buffer_size`]. A snapshot has as much in it if a connection takes nothing.
+/// The largest [`Limits::buffer_size`]. A snapshot has twice as much in it if a connection takes nothing.
 pub const MAX_BUFFER_SIZE: u32 = 1 << 20;
 
 /// How many streams there can be, whatever [`Limits`] say, and in a snapshot.

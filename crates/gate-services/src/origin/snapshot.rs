@@ -12,9 +12,9 @@ use super::instance::Streams;
 use super::stream::Stream;
 use super::{MAX_BUFFER_SIZE, MAX_STREAMS};
 
-/// How much data a snapshot can have for one direction of a stream, in bytes: [what may wait](MAX_BUFFER_SIZE). Other implementations of
-/// the service allow 64 KiB.
-pub const MAX_SNAPSHOT_DATA: usize = MAX_BUFFER_SIZE as usize;
+/// How much data a snapshot can have for one direction of a stream, in bytes: all that may wait, which is twice what the program
+/// [has credit for](MAX_BUFFER_SIZE). Other implementations of the service allow 64 KiB.
+pub const MAX_SNAPSHOT_DATA: usize = 2 * MAX_BUFFER_SIZE as usize;
 
 /// The largest number there can be.
 const MAX_NUMBER: u32 = i32::MAX.unsigned_abs();

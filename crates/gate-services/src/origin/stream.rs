@@ -230,10 +230,11 @@ impl Stream {
     }
 
     /// Grants the program what is left of a window of credit, if that is at least half of one; or ends the flow. `at_hand` bytes are about to be
-    /// written. What waits to be written uses up the window, too, if that is large; or else a second one.
+    /// written. As much as a window may wait to be written meanwhile, and what is more than that uses up credit.
     ///
-    /// So it sends while what it has sent before is written. Never less: a program that uses up each credit at once would get the rest back
-    /// in as small a piece, and so would send nothing but small pieces from then on. It lacks nothing as long as it has half of the window.
+    /// So it sends while what it has sent before is written. Never less than half a window: a program that uses up each credit at once would get
+    /// the rest back in as small a piece, and so would send nothing but small pieces from then on. It lacks nothing as long as it has half of the
+    /// window.
     pub(super) fn grant(&mut self, id: i32, window: u32, at_hand: usize, flows: &mut Vec<Flow>) {
         if !self.is_writable {
             if self.from_program.is_flow_open() {
@@ -244,7 +245,7 @@ impl Stream {
         }
         self.from_program.limit(window.max(MAX_CREDIT_TO_PROGRAM));
         let window = window as usize;
-        let total = window.max(2 * window.min(MAX_DATA));
+        let total = 2 * window;
         let waiting = self.unwritten.len() + at_hand;
         let credit = self.from_program.credit() as usize;
         let rest = total.saturating_sub(waiting + credit).min(window.saturating_sub(credit));

@@ -238,6 +238,6 @@ fn damaged_snapshots_are_refused() {
     );
     let whole = [&[0, 1, 5, 7, 0, 0, 7, 0xf1, 0xff, 3, 0][..], &said].concat();
     assert!(create(&Origin::new(LIMITS, Connector::new()), whole).is_ok());
-    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 0x40], "stream 5: 1048577 bytes of data (limit: 1048576)");
+    check(&[0, 1, 5, 7, 0, 0x81, 0x80, 0x80, 0x01], "stream 5: 2097153 bytes of data (limit: 2097152)");
     check(&[0, 1, 5, 0, 0, 0, 0, 0, 0], "stream 5: it has ended");
 }
