@@ -65,6 +65,9 @@ extern "C" {
 /* The most bytes that one data packet holds. */
 #define GATE_MAX_DATA_SIZE (GATE_MAX_PACKET_SIZE - sizeof(struct gate_data_packet))
 
+/* From how many bytes on a packet is handled while it is received, and its header received alone: to move it afterwards takes longer. */
+#define GATE_DIRECT_SIZE_ 4096
+
 /* What gate_call and similar functions return instead of a size if the service is not available. */
 #define GATE_UNAVAILABLE (-1L)
 
@@ -77,7 +80,14 @@ struct gate_session {
 	struct gate_service *services;
 	unsigned discovered;    /* how many names were sent */
 	unsigned unanswered;    /* how many discovery packets were not replied to */
-	size_t begin, end;      /* of what is in the buffer */
+	/* Who waits for bytes in gate_stream_read, and where they go. */
+	struct gate_stream *reader;
+	uint8_t *target;
+	size_t target_size;
+	/* What is to come of a data packet whose beginning was handled, and whose it is, if anyone still wants it. */
+	struct gate_stream *rest_of;
+	size_t rest, padding;
+	size_t begin, end; /* of what is in the buffer */
 	uint64_t buffer[GATE_MAX_PACKET_SIZE / 8];
 };
 
@@ -131,8 +141,6 @@ struct gate_stream {
 	struct gate_stream *next;
 	uint8_t *buffer; /* a ring */
 	size_t capacity, begin, size;
-	uint8_t *target; /* where a reader waits for bytes */
-	size_t target_size;
 	size_t granted; /* how many bytes the other side may still send */
 	size_t credit;  /* how many bytes may still be written */
 };
@@ -150,8 +158,11 @@ static inline struct gate_stream *gate_find_stream_(struct gate_service *service
 
 static inline void gate_forget_stream_(struct gate_stream *stream)
 {
+	struct gate_session *session = stream->service->session;
 	struct gate_stream **link = &stream->service->streams;
 
+	if (session->rest_of == stream)
+		session->rest_of = NULL;
 	while (*link != NULL && *link != stream)
 		link = &(*link)->next;
 	if (*link != NULL)
@@ -180,6 +191,8 @@ static inline void gate_lose_service_(struct gate_service *service)
 		stream->read_ended = stream->read_closed = true;
 		stream->write_ended = stream->write_closed = true;
 		stream->granted = stream->credit = 0;
+		if (stream->service->session->rest_of == stream)
+			stream->service->session->rest_of = NULL;
 	}
 	service->streams = NULL;
 }
@@ -253,63 +266,108 @@ static inline void gate_handle_flow_(struct gate_service *service, const uint8_t
 	}
 }
 
-static inline void gate_handle_data_(struct gate_service *service, const uint8_t *packet, size_t size)
+/* Takes bytes of a stream that there was credit for. */
+static inline void gate_take_(struct gate_stream *stream, const uint8_t *bytes, size_t size)
 {
-	struct gate_data_packet data;
-	struct gate_stream *stream;
+	struct gate_session *session = stream->service->session;
 	size_t end, first;
 
-	if (size < sizeof data)
-		GATE_FAIL("a data packet is too short");
-	memcpy(&data, packet, sizeof data);
-	packet += sizeof data;
-	size -= sizeof data;
-	stream = gate_find_stream_(service, data.id);
-	if (stream == NULL)
-		return; /* It was closed here before the other side knew. */
-	if (size == 0) {
-		stream->read_ended = true;
-		stream->read_note = data.note;
-		return;
-	}
-	if (size > stream->granted)
-		GATE_FAIL("more data than there was credit for");
 	stream->granted -= size;
 	if (stream->read_closed)
 		return;
 	if (stream->size == 0) {
 		/* A reader that waits gets them at once.  What is left begins at the front, where the memory was used last. */
-		first = stream->target_size < size ? stream->target_size : size;
-		if (first > 0) {
-			memcpy(stream->target, packet, first);
-			stream->target += first;
-			stream->target_size -= first;
-			packet += first;
+		if (stream == session->reader) {
+			first = session->target_size < size ? session->target_size : size;
+			memcpy(session->target, bytes, first);
+			session->target += first;
+			session->target_size -= first;
+			bytes += first;
 			size -= first;
 		}
 		stream->begin = 0;
 	}
 	end = (stream->begin + stream->size) % stream->capacity;
 	first = stream->capacity - end < size ? stream->capacity - end : size;
-	memcpy(stream->buffer + end, packet, first);
-	memcpy(stream->buffer, packet + first, size - first);
+	memcpy(stream->buffer + end, bytes, first);
+	memcpy(stream->buffer, bytes + first, size - first);
 	stream->size += size;
 }
 
-/* Handles the first packet of what was received, if it is complete. */
+/* Handles a data packet, or the beginning of a large one that is for a reader who waits.  Of `size` bytes, `available` are there.  Returns
+   how many were handled. */
+static inline size_t gate_handle_data_(struct gate_service *service, const uint8_t *packet, size_t size, size_t available)
+{
+	struct gate_session *session = service->session;
+	struct gate_data_packet data;
+	struct gate_stream *stream;
+
+	if (size < sizeof data)
+		GATE_FAIL("a data packet is too short");
+	if (available < sizeof data)
+		return 0;
+	memcpy(&data, packet, sizeof data);
+	stream = gate_find_stream_(service, data.id);
+	if (available < GATE_ALIGN_PACKET(size) && (size < GATE_DIRECT_SIZE_ || stream == NULL || stream != session->reader))
+		return 0;
+	if (stream == NULL)
+		return GATE_ALIGN_PACKET(size); /* It was closed here before the other side knew. */
+	if (size == sizeof data) {
+		stream->read_ended = true;
+		stream->read_note = data.note;
+		return GATE_ALIGN_PACKET(size);
+	}
+	if (size - sizeof data > stream->granted)
+		GATE_FAIL("more data than there was credit for");
+	session->rest_of = stream;
+	session->rest = size - sizeof data;
+	session->padding = GATE_ALIGN_PACKET(size) - size;
+	return sizeof data;
+}
+
+/* Handles what has come of a packet whose beginning was handled, and returns how many bytes that is. */
+static inline size_t gate_handle_rest_(struct gate_session *session, const uint8_t *bytes, size_t available)
+{
+	size_t size = available < session->rest ? available : session->rest;
+	size_t padding = available - size < session->padding ? available - size : session->padding;
+
+	if (session->rest_of != NULL && size > 0)
+		gate_take_(session->rest_of, bytes, size);
+	session->rest -= size;
+	session->padding -= padding;
+	return size + padding;
+}
+
+/* Handles the first packet of what was received, if it is complete, or what there is of it, if a reader waits for that.  Returns
+   whether there was something. */
 static inline bool gate_handle_one_(struct gate_session *session)
 {
 	const uint8_t *packet = (const uint8_t *) session->buffer + session->begin;
 	size_t available = session->end - session->begin;
 	const struct gate_packet *header = (const struct gate_packet *) packet;
 	struct gate_service *service;
-	size_t size;
+	size_t size, handled;
 
+	if (session->rest > 0 || session->padding > 0) {
+		handled = gate_handle_rest_(session, packet, available);
+		session->begin += handled;
+		return handled > 0;
+	}
 	if (available < sizeof *header)
 		return false;
 	size = header->size;
 	if (size < sizeof *header || size > GATE_MAX_PACKET_SIZE)
 		GATE_FAIL("a packet of a wrong size");
+	service = session->services;
+	while (service != NULL && service->code != header->code)
+		service = service->next;
+	if (service != NULL && (header->domain & 15) == GATE_PACKET_DOMAIN_DATA) {
+		handled = gate_handle_data_(service, packet, size, available);
+		session->begin += handled;
+		if (handled > 0 && session->rest > 0)
+			session->begin += gate_handle_rest_(session, packet + handled, available - handled);
+		return handled > 0;
+	}
 	if (available < GATE_ALIGN_PACKET(size))
 		return false;
 	session->begin += GATE_ALIGN_PACKET(size);
@@ -317,9 +375,6 @@ static inline bool gate_handle_one_(struct gate_session *session)
 		gate_handle_states_(session, packet, size);
 		return true;
 	}
-	service = session->services;
-	while (service != NULL && service->code != header->code)
-		service = service->next;
 	if (service == NULL)
 		GATE_FAIL("a packet of no service");
 	switch (header->domain & 15) {
@@ -333,20 +388,47 @@ static inline bool gate_handle_one_(struct gate_session *session)
 	case GATE_PACKET_DOMAIN_FLOW:
 		gate_handle_flow_(service, packet, size);
 		break;
-	case GATE_PACKET_DOMAIN_DATA:
-		gate_handle_data_(service, packet, size);
-		break;
 	default:
 		GATE_FAIL("a packet of an unknown domain");
 	}
 	return true;
 }
 
+/*
+ * Prepares `room` for what is to be received, and returns in how many parts.
+ *
+ * The bytes of a large read go straight to where they are wanted: the header of the packet is received alone before them, and so is
+ * that of the next one behind them.
+ */
+static inline int gate_room_(struct gate_session *session, struct gate_iovec *room)
+{
+	const struct gate_stream *reader = session->reader;
+	size_t left = sizeof session->buffer - session->end;
+	bool is_direct = reader != NULL && reader->size == 0 && session->end == 0;
+	int count = 0;
+
+	if (is_direct && session->rest > 0 && session->rest_of == reader) {
+		room->iov_base = session->target;
+		room->iov_len = session->target_size < session->rest ? session->target_size : session->rest;
+		if (room->iov_len < session->rest)
+			return 1;
+		left = session->padding + sizeof(struct gate_data_packet);
+		room++;
+		count++;
+	} else if (is_direct && session->rest == 0 && session->target_size >= GATE_DIRECT_SIZE_) {
+		left = session->padding + sizeof(struct gate_data_packet);
+	}
+	room->iov_base = (uint8_t *) session->buffer + session->end;
+	room->iov_len = left;
+	return count + 1;
+}
+
 /* Sends and receives once.  `parts` are what is to be sent, and become what is left of it.  Returns how much was sent. */
 static inline size_t gate_transfer_(struct gate_session *session, struct gate_iovec *parts, int count, int64_t timeout)
 {
-	struct gate_iovec room;
-	size_t received = 0, sent = 0, left;
+	struct gate_iovec room[2];
+	size_t received = 0, sent = 0, left, direct = 0;
+	int rooms;
 
 	if (session->begin == session->end)
 		session->begin = session->end = 0;
@@ -355,10 +437,16 @@ static inline size_t gate_transfer_(struct gate_session *session, struct gate_io
 		session->end -= session->begin;
 		session->begin = 0;
 	}
-	room.iov_base = (uint8_t *) session->buffer + session->end;
-	room.iov_len = sizeof session->buffer - session->end;
-	gate_io(&room, 1, &received, parts, count, count > 0 ? &sent : NULL, timeout, NULL);
-	session->end += received;
+	rooms = gate_room_(session, room);
+	gate_io(room, rooms, &received, parts, count, count > 0 ? &sent : NULL, timeout, NULL);
+	if (room[0].iov_base == session->target && session->reader != NULL) {
+		direct = received < room[0].iov_len ? received : room[0].iov_len;
+		session->target += direct;
+		session->target_size -= direct;
+		session->rest -= direct;
+		session->reader->granted -= direct;
+	}
+	session->end += received - direct;
 	for (left = sent; left > 0; parts++) {
 		size_t n = left < parts->iov_len ? left : parts->iov_len;
 		parts->iov_base = (uint8_t *) parts->iov_base + n;
@@ -641,6 +729,7 @@ static inline bool gate_stream_writable(const struct gate_stream *stream)
 /* Waits for bytes, stores up to `size` of them, and returns how many; 0 at the end. */
 static inline size_t gate_stream_read(struct gate_stream *stream, void *data, size_t size)
 {
+	struct gate_session *session = stream->service->session;
 	uint8_t *to = (uint8_t *) data;
 	size_t first;
 
@@ -648,13 +737,15 @@ static inline size_t gate_stream_read(struct gate_stream *stream, void *data, si
 		return 0;
 	gate_stream_subscribe(stream);
 	if (!gate_stream_readable(stream)) {
-		stream->target = to;
-		stream->target_size = size;
-		while (stream->target == to && !gate_stream_readable(stream))
-			gate_step_(stream->service->session);
-		first = (size_t) (stream->target - to);
-		stream->target = NULL;
-		stream->target_size = 0;
+		session->reader = stream;
+		session->target = to;
+		session->target_size = size;
+		while (session->target == to && !gate_stream_readable(stream))
+			gate_step_(session);
+		first = (size_t) (session->target - to);
+		session->reader = NULL;
+		session->target = NULL;
+		session->target_size = 0;
 		if (first > 0) {
 			gate_stream_subscribe(stream);
 			return first;

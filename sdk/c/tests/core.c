@@ -210,6 +210,91 @@ static void streams(size_t piece)
 	CHECK(stream_service.streams == NULL);
 }
 
+static void mute(const char *service, int domain, const uint8_t *content, size_t size);
+
+/* Bytes of two streams in packets of many sizes, with other packets between them. */
+
+static int32_t large_credit[2];
+static size_t large_sent[2];
+static unsigned large_count;
+
+static uint8_t large_byte(int id, size_t at)
+{
+	return (uint8_t) ((at * at >> 7) + (size_t) id);
+}
+
+static void large_serve(const char *service, int domain, const uint8_t *content, size_t size)
+{
+	static const int32_t sizes[] = {65520, 1, 4100, 16, 30001, 8, 65519, 300};
+	static uint8_t data[65520];
+	int32_t words[2];
+	int id;
+
+	if (domain == GATE_PACKET_DOMAIN_CALL) {
+		host_reply(service, NULL, 0);
+		return;
+	}
+	CHECK(domain == GATE_PACKET_DOMAIN_FLOW && size == sizeof words);
+	memcpy(words, content, sizeof words);
+	large_credit[words[0]] += words[1];
+	for (id = 0; id < 2; id++) {
+		while (large_credit[id] > 0) {
+			int32_t n = sizes[large_count++ % 8], i;
+			if (n > large_credit[id])
+				n = large_credit[id];
+			for (i = 0; i < n; i++)
+				data[i] = large_byte(id, large_sent[id]++);
+			host_data(service, id, 0, data, (size_t) n);
+			host_info("test", "info", 4);
+			large_credit[id] -= n;
+		}
+	}
+}
+
+static void large_reads(size_t piece)
+{
+	static const size_t sizes[] = {200000, 5000, 65520, 4096, 100, 65536, 70000};
+	static uint8_t buffer[2][100000], received[200000];
+	struct gate_stream stream[2];
+	size_t done[2] = {0, 0}, i, n;
+	unsigned reads = 0;
+	int id;
+
+	start(piece, large_serve);
+	test.on_info = on_info;
+	CHECK(gate_discover(&session, &stream_service, "stream"));
+	memset(large_credit, 0, sizeof large_credit);
+	memset(large_sent, 0, sizeof large_sent);
+	large_count = 0;
+	for (id = 0; id < 2; id++)
+		gate_stream_init(&stream[id], &stream_service, id, buffer[id], sizeof buffer[id]);
+	/* A call for each few reads: it handles packets, too, and may come to the middle of one. */
+	while (done[0] < 1000000 || done[1] < 1000000) {
+		id = reads / 3 % 2;
+		n = gate_stream_read(&stream[id], received, sizes[reads++ % 7]);
+		CHECK(n > 0);
+		for (i = 0; i < n; i++)
+			CHECK(received[i] == large_byte(id, done[id] + i));
+		done[id] += n;
+		if (reads % 5 == 0)
+			CHECK(gate_call(&stream_service, NULL, 0, NULL, 0) == 0);
+	}
+
+	/* One is closed in the middle of a packet, if there is a middle, and another begins in its place. */
+	while (session.rest == 0 && reads++ < 1000)
+		CHECK(gate_stream_read(&stream[0], received, 5000) > 0);
+	CHECK(session.rest > 0 || piece > 5000);
+	host.serve = mute;
+	gate_stream_close(&stream[0]);
+	CHECK(session.rest_of == NULL);
+	memset(&stream[0], 0xee, sizeof stream[0]);
+	CHECK(gate_call(&stream_service, NULL, 0, NULL, 0) == 0);
+
+	/* The service of the other one is lost. */
+	CHECK(gate_call(&test, NULL, 0, NULL, 0) == 1);
+	CHECK(stream[1].read_ended && session.rest_of == NULL);
+}
+
 static int packets;
 
 static void stream_ends(const char *service, int domain, const uint8_t *content, size_t size)
@@ -333,6 +418,7 @@ int main(void)
 		services(pieces[i]);
 		replies_out_of_order(pieces[i]);
 		streams(pieces[i]);
+		large_reads(pieces[i]);
 		streams_end(pieces[i]);
 		service_is_lost(pieces[i]);
 		sending_receives(pieces[i]);
