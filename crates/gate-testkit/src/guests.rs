@@ -273,6 +273,26 @@ fn c_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The files below a directory with this extension, in order.
+fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        let entries =
+            fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn read_all(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     paths.iter().map(read).collect()

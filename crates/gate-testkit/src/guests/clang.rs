@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{BUILD_DEADLINE, packages, read_all};
+use super::{BUILD_DEADLINE, files, packages, read_all};
 use crate::cache;
 use crate::process::Program;
 
@@ -143,7 +143,7 @@ impl Compilation {
 /// See [`super::c`].
 pub(super) fn compile_program(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     Compilation::new(stem(source)?)
-        .own_sources(with_headers(source)?)
+        .own_sources(with_headers(source, flags)?)
         .flags(["-Wall", "-Wextra", "-Werror"])
         .flags(flags.iter().copied())
         .run()
@@ -153,7 +153,7 @@ pub(super) fn compile_program(source: &Path, flags: &[&str]) -> Result<PathBuf> 
 pub(super) fn compile_native(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     let version = packages::output(Program::new("cc").arg("--version"), "a C compiler: Debian package gcc")?;
     let name = format!("{}-native", stem(source)?);
-    let ingredients = (version, flags, read_all(&with_headers(source)?)?);
+    let ingredients = (version, flags, read_all(&with_headers(source, flags)?)?);
     cache::produce(&cache::guest_directory()?, &name, "", &ingredients, |product| {
         Program::new("cc")
             // No fused multiply-add: WebAssembly has none, and the results must be the same.
@@ -167,19 +167,14 @@ pub(super) fn compile_native(source: &Path, flags: &[&str]) -> Result<PathBuf> {
     })
 }
 
-/// The source and the headers beside it.
-fn with_headers(source: &Path) -> Result<Vec<PathBuf>> {
+/// The source, the headers beside it, and those below the directories that `flags` name (`-IDIRECTORY`).
+fn with_headers(source: &Path, flags: &[&str]) -> Result<Vec<PathBuf>> {
     let directory = source.parent().with_context(|| format!("{} is not a file", source.display()))?;
     let mut paths = vec![source.to_owned()];
-    let entries =
-        std::fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "h") {
-            paths.push(path);
-        }
+    for included in flags.iter().filter_map(|flag| flag.strip_prefix("-I")) {
+        paths.extend(files(included.as_ref(), "h")?);
     }
-    paths[1..].sort();
+    paths.extend(files(directory, "h")?);
     Ok(paths)
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{BUILD_DEADLINE, directory, packages, read_all};
+use super::{BUILD_DEADLINE, directory, files, packages, read_all};
 use crate::binaries::workspace;
 use crate::cache;
 use crate::process::Program;
@@ -37,8 +37,7 @@ pub fn rust(source: &Path) -> Result<PathBuf> {
 /// As for [`rust`]; or there is no such example.
 pub fn sdk_example(name: &str) -> Result<PathBuf> {
     let package = workspace().join("crates/gate-guest");
-    let mut sources = Vec::new();
-    rust_files(&package.join("src"), &mut sources)?;
+    let sources = files(&package.join("src"), "rs")?;
     let ingredients = (version()?, read_all(&sources)?);
     let store = cache::guest_directory()?;
     let library = cache::produce(&store, "libgate_guest", ".rlib", &ingredients, |product| {
@@ -119,20 +118,4 @@ fn run(program: Program) -> Result<()> {
 
 fn version() -> Result<String> {
     packages::output(Program::new(RUSTC).arg("--version"), NEEDS)
-}
-
-/// Adds the .rs files in a directory and those below it, by name.
-fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let list =
-        || fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut paths = list().with_context(|| format!("cannot list {}", directory.display()))?;
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            rust_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

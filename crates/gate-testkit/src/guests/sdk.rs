@@ -1,11 +1,10 @@
 //! The examples of the SDKs in `sdk/`, which use services.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{BUILD_DEADLINE, clang, packages, read_all};
+use super::{BUILD_DEADLINE, clang, files, packages, read_all};
 use crate::binaries::workspace;
 use crate::cache;
 use crate::process::Program;
@@ -50,24 +49,4 @@ pub fn sdk_go(name: &str) -> Result<PathBuf> {
             .success()?;
         Ok(())
     })
-}
-
-/// The files below a directory with this extension, in order.
-fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut directories = vec![directory.to_owned()];
-    while let Some(directory) = directories.pop() {
-        let entries =
-            fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
