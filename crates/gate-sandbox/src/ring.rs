@@ -14,7 +14,7 @@
 //! | 512 | the first 1792 bytes to the program | runtime |
 //! | 2304 | the first 1792 bytes to the runtime | program |
 //! | 64 KiB + 1792 | the other bytes to the program | runtime |
-//! | 576 KiB + 1792 | the other bytes to the runtime | program |
+//! | 1088 KiB + 1792 | the other bytes to the runtime | program |
 //!
 //! Counts go on for ever, modulo 2³². The byte at position `p` of a direction is at offset `(p - first) % CAPACITY` of its buffer. When
 //! everything was received, the sender begins with the first byte again. So programs that send a little now and then need but one page, and
@@ -61,9 +61,9 @@ mod tests;
 
 use memory::Memory;
 
-/// How much can be on the way in one direction, in bytes: eight packets of the largest size. A side that sleeps is woken when half of that has
+/// How much can be on the way in one direction, in bytes: sixteen packets of the largest size. A side that sleeps is woken when half of that has
 /// been moved, at the latest, so that the more it is, the fewer wake-ups there are.
-pub const CAPACITY: u32 = 512 << 10;
+pub const CAPACITY: u32 = 1 << 20;
 
 /// How much of a direction is in the first page, in bytes.
 const FIRST_BYTES: usize = 1792;

@@ -27,8 +27,9 @@ const BELLS: usize = 64;
 /// How long to look for packets again and again before sleeping, when that is likely to help. To sleep and to be woken takes both processes
 /// about as long.
 const SPIN: Duration = Duration::from_micros(20);
-/// How likely it is at most: so many times in a row in vain, and it is not tried.
-const MAX_LUCK: u32 = 4;
+/// How likely it is at most. It becomes one more whenever that has helped, and two less otherwise; at 0 it is not tried: so it has to help two
+/// times in three.
+const MAX_LUCK: u32 = 8;
 /// How often it is tried all the same, in waits.
 const TRY_AGAIN: u32 = 64;
 
@@ -51,13 +52,13 @@ impl Spin {
             // To read the time takes longer than to look.
             for _ in 0..8 {
                 if ready() {
-                    self.luck = MAX_LUCK;
+                    self.luck = MAX_LUCK.min(self.luck + 1);
                     return;
                 }
                 std::hint::spin_loop();
             }
         }
-        self.luck = self.luck.saturating_sub(1);
+        self.luck = self.luck.saturating_sub(2);
     }
 }
 
