@@ -157,6 +157,7 @@ fn step(pump: &mut Pump, registry: &Arc<Registry>, way: Option<u8>) -> Result<()
             *pump = finish(Pump::restore(Arc::clone(registry), client(), decoded)).expect("we made it");
         }
         Some(3) => pump.shrink(),
+        Some(4) => return pump.handle_with(&mut |_| 0),
         _ => {}
     }
     pump.poll(&mut Context::from_waker(Waker::noop()))
