@@ -10,6 +10,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -22,6 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 /// (`PIPE_BUF`).
 const CAREFUL_BYTES: usize = 4096;
 
+/// How much is read at once of somebody who is writing on, in bytes.
+const FLOW_BYTES: usize = 32 << 10;
+/// How long to look for more of it before sleeping: about as long as it takes to sleep and to be woken.
+const FLOW_PAUSE: Duration = Duration::from_micros(25);
+
 /// Something to read or to write.
 #[derive(Debug)]
 pub(crate) struct Standard {
@@ -30,6 +36,8 @@ pub(crate) struct Standard {
     interest: Interest,
     flags: PollFlags,
     how: How,
+    /// Whether much was there to read the last time.
+    is_flowing: bool,
 }
 
 /// How to keep from waiting.
@@ -87,7 +95,7 @@ impl Standard {
             ready => ready,
         };
         let how = if matches!(file, File::Ready(_)) { How::Always } else { how };
-        Ok(Self { file: Some(file), interest, flags, how })
+        Ok(Self { file: Some(file), interest, flags, how, is_flowing: false })
     }
 
     /// Does something as soon as it does not have to wait.
@@ -178,12 +186,25 @@ impl AsyncRead for Standard {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let how = self.how;
+        let pause = if std::mem::take(&mut self.is_flowing) { FLOW_PAUSE } else { Duration::ZERO };
         let unfilled = buffer.initialize_unfilled();
-        let count = ready!(self.poll(context, |file| match how {
-            How::Socket =>
-                rustix::net::recv(file, &mut *unfilled, RecvFlags::DONTWAIT).map(|(count, _)| count),
+        let mut read = |file: &OwnedFd| match how {
+            How::Socket => {
+                rustix::net::recv(file, &mut *unfilled, RecvFlags::DONTWAIT).map(|(count, _)| count)
+            }
             How::Always | How::Asking => rustix::io::read(file, &mut *unfilled),
+        };
+        let count = ready!(self.poll(context, |file| {
+            let begun = Instant::now();
+            loop {
+                match read(file) {
+                    // Whoever writes may need this processor for it, or the program, for what it has got.
+                    Err(Errno::AGAIN) if begun.elapsed() < pause => std::thread::yield_now(),
+                    result => return result,
+                }
+            }
         }))?;
+        self.is_flowing = count >= FLOW_BYTES;
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }

@@ -27,8 +27,8 @@ const BELLS: usize = 64;
 /// How long to look for packets again and again before sleeping, when that is likely to help. To sleep and to be woken takes both processes
 /// about as long.
 const SPIN: Duration = Duration::from_micros(20);
-/// How likely it is at most. It becomes one more whenever that has helped, and two less otherwise; at 0 it is not tried: so it has to help two
-/// times in three.
+/// How likely it is at most. It becomes one more whenever that has helped, and four less otherwise; at 0 it is not tried: so it has to help
+/// four times in five.
 const MAX_LUCK: u32 = 8;
 /// How often it is tried all the same, in waits.
 const TRY_AGAIN: u32 = 64;
@@ -58,7 +58,7 @@ impl Spin {
                 std::hint::spin_loop();
             }
         }
-        self.luck = self.luck.saturating_sub(2);
+        self.luck = self.luck.saturating_sub(4);
     }
 }
 
