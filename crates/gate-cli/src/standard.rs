@@ -36,8 +36,8 @@ pub(crate) struct Standard {
     interest: Interest,
     flags: PollFlags,
     how: How,
-    /// Whether much was there to read the last time.
-    is_flowing: bool,
+    /// How many reads more it is believed that somebody is writing on: there can be a little left between two large ones.
+    flows_for: u8,
 }
 
 /// How to keep from waiting.
@@ -95,7 +95,7 @@ impl Standard {
             ready => ready,
         };
         let how = if matches!(file, File::Ready(_)) { How::Always } else { how };
-        Ok(Self { file: Some(file), interest, flags, how, is_flowing: false })
+        Ok(Self { file: Some(file), interest, flags, how, flows_for: 0 })
     }
 
     /// Does something as soon as it does not have to wait.
@@ -186,7 +186,8 @@ impl AsyncRead for Standard {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let how = self.how;
-        let pause = if std::mem::take(&mut self.is_flowing) { FLOW_PAUSE } else { Duration::ZERO };
+        let pause = if self.flows_for > 0 { FLOW_PAUSE } else { Duration::ZERO };
+        self.flows_for = self.flows_for.saturating_sub(1);
         let unfilled = buffer.initialize_unfilled();
         let mut read = |file: &OwnedFd| match how {
             How::Socket => {
@@ -204,7 +205,9 @@ impl AsyncRead for Standard {
                 }
             }
         }))?;
-        self.is_flowing = count >= FLOW_BYTES;
+        if count >= FLOW_BYTES {
+            self.flows_for = 2;
+        }
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }

@@ -14,6 +14,9 @@ use super::connector::Link;
 /// How much is read first, in bytes. It doubles whenever all of it is filled, for the memory that is read into is cleared before.
 const FIRST_READ: usize = 4 << 10;
 
+/// How many reads in a row have to fill less than a quarter before less is read: between large ones there can be a small one.
+const SHORT_READS: u8 = 4;
+
 /// How much data in a packet is written to the connection at once, in bytes. Less is put together with what follows, if that is there already: to copy
 /// it costs less than to call the system for it.
 const WRITTEN_AT_ONCE: usize = 8 << 10;
@@ -34,6 +37,8 @@ pub(super) struct Stream {
     is_flushed: bool,
     /// How much is read next, in bytes.
     read_size: usize,
+    /// How many reads in a row have filled less than a quarter of that.
+    short_reads: u8,
     link: Option<Link>,
     /// The first error of the connection.
     error: Option<io::Error>,
@@ -51,6 +56,7 @@ impl Stream {
             unwritten: Backlog::default(),
             is_flushed: true,
             read_size: FIRST_READ,
+            short_reads: 0,
             link: None,
             error: None,
         }
@@ -302,11 +308,7 @@ impl Stream {
                 })?;
             if let Some(count) = read {
                 self.to_program.sent(count);
-                if count == self.read_size {
-                    self.read_size = usize::min(self.read_size * 2, MAX_DATA);
-                } else if count < len / 4 {
-                    self.read_size = usize::max(self.read_size / 2, FIRST_READ);
-                }
+                self.adapt(len, count);
             } else if let Some(error) = end {
                 if let Some(error) = error {
                     self.error.get_or_insert(error);
@@ -317,6 +319,17 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Chooses how much is read next, after `count` of `len` bytes were there.
+    fn adapt(&mut self, len: usize, count: usize) {
+        self.short_reads = if count < len / 4 { self.short_reads + 1 } else { 0 };
+        if count == self.read_size {
+            self.read_size = usize::min(self.read_size * 2, MAX_DATA);
+        } else if self.short_reads == SHORT_READS {
+            self.short_reads = 0;
+            self.read_size = usize::max(self.read_size / 2, FIRST_READ);
+        }
     }
 
     fn close_read(&mut self) {
