@@ -220,7 +220,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
         self.close_records();
         self.close();
-        if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.iter().find(|stop| stop.is_own())) {
+        if let (Some(_), Some(stop)) = (&plan.shared, plan.stops.iter().find(|stop| stop.is_everywhere)) {
             self.save_together(stop);
         }
         self.add_zeros();
@@ -284,7 +284,7 @@ impl<'e, 'a> Emitter<'e, 'a> {
         }
         if plan.shared.is_none() {
             self.save(stop, &name);
-        } else if stop.is_own() {
+        } else if stop.is_everywhere {
             self.add(&name);
         } else {
             // It saves less than what is saved together.
@@ -760,7 +760,7 @@ impl Plan<'_> {
     pub(super) fn layout(&self, stop: &Stop) -> Layout {
         let ty = |local: u32| self.locals.get(index(local)).copied().unwrap_or(ValueType::I32);
         let live = stop.live.iter().map(|local| (*local, ty(*local)));
-        layout::layout(live, &self.operands(stop), self.shared.as_deref().filter(|_| stop.is_own()))
+        layout::layout(live, &self.operands(stop), self.shared.as_deref().filter(|_| stop.is_everywhere))
     }
 
     /// A local behind all others.

@@ -30,7 +30,7 @@ const WORDS_PER_OP: usize = 64;
 pub(super) enum Saved {
     /// Each saves its own live ones.
     Each,
-    /// Each saves those that are alive at any.
+    /// Each saves those that are alive at any, if the function has it whatever breakpoints there are; or else its own.
     Together,
 }
 
@@ -50,8 +50,8 @@ pub(super) fn mark(
     let sets: usize = structure.ops.iter().map(|op| sets(&op.operator)).sum();
     if sets.saturating_mul(words) > structure.ops.len().saturating_mul(WORDS_PER_OP) {
         let read = reads(structure);
-        let own = stops.iter().filter(|stop| stop.is_own()).count();
-        let fits = left.is_some_and(|left| read.len().saturating_mul(own) <= left);
+        let everywhere = stops.iter().filter(|stop| stop.is_everywhere).count();
+        let fits = left.is_some_and(|left| read.len().saturating_mul(everywhere) <= left);
         stops.iter_mut().for_each(|stop| stop.live = read.clone());
         return Ok(if fits { Saved::Each } else { Saved::Together });
     }
@@ -68,10 +68,10 @@ pub(super) fn mark(
         {
             next -= 1;
             let end = if stop.kind == SiteKind::Entry { params } else { locals };
-            if !stop.is_own() || left.is_some() {
+            if !stop.is_everywhere || left.is_some() {
                 stop.live = live.iter().take_while(|local| index(*local) < end).collect();
             }
-            if stop.is_own() {
+            if stop.is_everywhere {
                 left = left.and_then(|left| left.checked_sub(stop.live.len()));
                 together.add_all(live);
             }
@@ -81,8 +81,8 @@ pub(super) fn mark(
         return Ok(Saved::Each);
     }
     let together: Arc<[u32]> = together.iter().collect();
-    let own = stops.iter_mut().filter(|stop| stop.is_own());
-    own.for_each(|stop| stop.live = together.clone());
+    let everywhere = stops.iter_mut().filter(|stop| stop.is_everywhere);
+    everywhere.for_each(|stop| stop.live = together.clone());
     Ok(Saved::Together)
 }
 

@@ -32,8 +32,8 @@ pub(super) struct Plan<'a> {
     pub(super) locals: Arc<[ValueType]>,
     /// Locals to be added, in which operands are parked.
     pub(super) scratch: Vec<ValueType>,
-    /// All operands of the function's own stop points, if they have too many values: they save the same ones then, which are
-    /// all that any of them has, with the same code.
+    /// All operands of the stop points that the function has everywhere, if they have too many values: they save the same ones then, which
+    /// are all that any of them has, with the same code.
     pub(super) shared: Option<Arc<[Parked]>>,
     /// Its reachable instructions and blocks.
     pub(super) structure: Structure<'a>,
@@ -167,12 +167,16 @@ impl<'a> Plan<'a> {
             return Err(StopError::Locals { function, found, limit: MAX_LOCALS });
         }
         let limit = body.range().len().saturating_mul(VALUES_PER_BYTE);
-        let own = plan.stops.iter().filter(|stop| stop.is_own());
-        let operands = own.map(|stop| stop.operands.height()).fold(0, usize::saturating_add);
+        for stop in &mut plan.stops {
+            let in_call = stop.call.is_none_or(|call| calls.stops_anyway_in_call(call));
+            stop.is_everywhere = stop.is_own() && in_call;
+        }
+        let everywhere = plan.stops.iter().filter(|stop| stop.is_everywhere);
+        let operands = everywhere.map(|stop| stop.operands.height()).fold(0, usize::saturating_add);
         let left = limit.checked_sub(operands);
         let each =
             live::mark(&plan.structure, &mut plan.stops, plan.locals.len(), plan.ty.params.len(), left)?;
-        plan.set_apart(calls);
+        plan.set_apart();
         if each == live::Saved::Together {
             plan.shared = Some(plan.parked_together().into());
         }
@@ -202,15 +206,13 @@ impl<'a> Plan<'a> {
         (OPS / (block.end - block.start)).clamp(1, COPIES)
     }
 
-    /// Finds the stop points that the function has everywhere, and those whose code is apart from that of others: in code that several come to, the values of each had to be
-    /// where those of the others are.
-    fn set_apart(&mut self, calls: &Calls) {
+    /// Finds the stop points whose code is apart from that of others: in code that several come to, the values of each had to be where those of
+    /// the others are.
+    fn set_apart(&mut self) {
         /// About as many values as a processor has registers for. The others are in memory anyway.
         const IN_REGISTERS: usize = 12;
         let mut next = usize::MAX;
         for stop in self.stops.iter_mut().rev() {
-            let in_call = stop.call.is_none_or(|call| calls.stops_anyway_in_call(call));
-            stop.is_everywhere = stop.is_own() && in_call;
             // A breakpoint makes no difference to what is stored.
             if !stop.is_everywhere {
                 continue;
@@ -261,10 +263,10 @@ impl<'a> Plan<'a> {
         first.is_some_and(|stop| stop.by_itself == ByItself::Always)
     }
 
-    /// All operands of the function's own stop points. A breakpoint makes no difference to it.
+    /// All operands of the stop points that the function has everywhere. A breakpoint makes no difference to it.
     fn parked_together(&self) -> Vec<Parked> {
-        let own = self.stops.iter().filter(|stop| stop.is_own());
-        let mut parked = self.operands.all(own.map(|stop| stop.operands));
+        let everywhere = self.stops.iter().filter(|stop| stop.is_everywhere);
+        let mut parked = self.operands.all(everywhere.map(|stop| stop.operands));
         parked.sort_by_key(|(slot, ty)| (*slot, layout::rank(*ty)));
         parked.dedup();
         parked
@@ -313,7 +315,7 @@ impl Stops {
             live: stop.live.clone(),
             call: stop.call,
             operands: StackOf { all: self.operands.clone(), stack: stop.operands },
-            parked: self.parked.clone().filter(|_| stop.is_own()),
+            parked: self.parked.clone().filter(|_| stop.is_everywhere),
         }
     }
 
