@@ -74,10 +74,10 @@ impl Contest {
         command
     }
 
-    /// `wasmtime run` of what it has compiled.
+    /// `wasmtime run` of what it has compiled, with a stack that is large enough for kernels that recurse.
     pub(super) fn wasmtime_precompiled(&self, precompiled: &Path) -> Command {
         let mut command = Command::new(&self.reference.path);
-        command.args(["run", "--allow-precompiled"]).arg(precompiled);
+        command.args(["run", "-W", "max-wasm-stack=4194304", "--allow-precompiled"]).arg(precompiled);
         command
     }
 
