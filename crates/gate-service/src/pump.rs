@@ -61,8 +61,8 @@ const PACKETS_PER_POLL: usize = 256;
 
 /// How much a program that has stopped can be left to read before its remaining packets are no longer handled but kept, in bytes.
 ///
-/// What it has sent and nobody has read fits the buffer of a socket, about 200 KiB, and answers are hardly longer than what they
-/// answer. But there could be 25 000 calls in it with an answer of 64 KiB each.
+/// What it has sent and nobody has read fits what its bytes go through, about 1 MiB, and answers are hardly longer than what they
+/// answer. But there could be 100 000 calls in it with an answer of 64 KiB each.
 const DRAIN_BYTES: usize = 1 << 20;
 
 /// One program's packets and services. See the module's documentation for how it is driven.
