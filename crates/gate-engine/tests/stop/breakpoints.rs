@@ -5,7 +5,7 @@ use gate_engine::{
     continuation_with_breakpoints,
 };
 use gate_instrument::stop::{self, Config, Poll, SiteId};
-use gate_snapshot::{Frames, Value};
+use gate_snapshot::{Frame, Frames, Value};
 
 use super::machine::{LIMITS, Log, TIERS, file_of, files, sent, settings};
 
@@ -36,48 +36,41 @@ fn crowded(values: usize) -> String {
     )
 }
 
-#[test]
-fn breakpoints_below_a_function_of_many_values() {
-    const VALUES: usize = 400;
-    const STOPS: usize = VALUES.div_ceil(128);
-    let source = wat::parse_str(crowded(VALUES)).unwrap();
-    let multiplication = source.windows(3).position(|bytes| bytes == [0x20, 0x00, 0x6c]).unwrap() + 2;
-    let breakpoints = [u32::try_from(multiplication).unwrap()];
+/// Runs a program from one stop to the next, each time in a new instance. `look` sees the frames at each. Returns what it does.
+fn run_through(
+    source: &[u8],
+    breakpoint: usize,
+    tier: Tier,
+    argument: i32,
+    mut look: impl FnMut(&[Frame]),
+) -> Vec<Argument> {
+    let breakpoints = [u32::try_from(breakpoint).unwrap()];
     let config = Config { poll: Poll::Store, control_pages: 2, may_block: &|_, _| false, breakpoints: &[] };
-    let module = stop::Program::new(&source, &config).unwrap();
-    let settings = settings(Tier::Cranelift, Stops::Flag);
-    let artifact = compile_with_breakpoints(&source, settings, &breakpoints).unwrap().artifact;
+    let module = stop::Program::new(source, &config).unwrap();
+    let settings = settings(tier, Stops::Flag);
+    let artifact = compile_with_breakpoints(source, settings, &breakpoints).unwrap().artifact;
     let load = |adopted| {
         Program::load(file_of(&artifact), artifact.len() as u64, settings, LIMITS, adopted).unwrap()
     };
     let mut program = load(None);
     let entry = program.facts().entry(Some("run")).unwrap();
-    let arguments = [Argument::I32(1000)];
+    let arguments = [Argument::I32(argument)];
     let mut start = Start::Fresh { entry: &entry, arguments: &arguments };
-    let mut stops = 0;
-    let result = loop {
+    loop {
         let memories = files(program.memories());
         let state = match program.run(Log::default(), start, RunOptions::default()).unwrap().outcome {
             Outcome::Suspended(state) => sent(&state),
-            Outcome::Returned(result) => break result,
-            outcome => panic!("{outcome:?}"),
+            Outcome::Returned(result) => return result,
+            outcome => panic!("{tier:?}: {outcome:?}"),
         };
         let settled = state.clone().settle(&module).unwrap();
         let Frames::Portable(frames) = settled.frames else { panic!("{:?}", settled.frames) };
-        let locals = &frames[0].locals;
-        assert_eq!(locals[1..].len(), VALUES);
-        for (value, local) in (1000..).zip(&locals[1..]) {
-            assert_eq!(*local, Value::I32(value));
-        }
-        let file = continuation_with_breakpoints(&source, &state, settings, &breakpoints).unwrap();
+        look(&frames);
+        let file = continuation_with_breakpoints(source, &state, settings, &breakpoints).unwrap();
         program = load(Some(memories));
         program.continue_with(file_of(&file), file.len() as u64).unwrap();
         start = Start::Resume(Box::new(state));
-        stops += 1;
-    };
-    assert_eq!(stops, STOPS);
-    let values = i32::try_from(VALUES).unwrap();
-    assert_eq!(result, [Argument::I32(values * 1000 + values * (values - 1) / 2)]);
+    }
 }
 
 #[test]
@@ -85,42 +78,37 @@ fn breakpoints() {
     let source = wat::parse_str(TEXT).unwrap();
     // The one multiplication that there is.
     let multiplication = source.iter().rposition(|byte| *byte == 0x6c).unwrap();
-    let breakpoints = [u32::try_from(multiplication).unwrap()];
-    let config = Config { poll: Poll::Store, control_pages: 2, may_block: &|_, _| false, breakpoints: &[] };
-    let module = stop::Program::new(&source, &config).unwrap();
+    let site = SiteId::before(u32::try_from(multiplication).unwrap()).0;
     // The interpreter knows none.
     for tier in TIERS.into_iter().filter(|tier| *tier != Tier::Interpreter) {
-        let settings = settings(tier, Stops::Flag);
-        let artifact = compile_with_breakpoints(&source, settings, &breakpoints).unwrap().artifact;
-        let load = |adopted| {
-            Program::load(file_of(&artifact), artifact.len() as u64, settings, LIMITS, adopted).unwrap()
-        };
-        let mut program = load(None);
-        let entry = program.facts().entry(Some("run")).unwrap();
-        let arguments = [Argument::I32(3)];
-        let mut start = Start::Fresh { entry: &entry, arguments: &arguments };
         let mut operands = Vec::new();
-        loop {
-            let memories = files(program.memories());
-            let finished = program.run(Log::default(), start, RunOptions::default()).unwrap();
-            let state = match finished.outcome {
-                Outcome::Suspended(state) => sent(&state),
-                outcome => {
-                    assert_eq!(outcome, Outcome::Returned(vec![Argument::I32(14)]), "{tier:?}");
-                    break;
-                }
-            };
-            let file = continuation_with_breakpoints(&source, &state, settings, &breakpoints).unwrap();
-            program = load(Some(memories));
-            program.continue_with(file_of(&file), file.len() as u64).unwrap();
-            let settled = state.clone().settle(&module).unwrap();
-            let Frames::Portable(frames) = settled.frames else { panic!("{:?}", settled.frames) };
+        let result = run_through(&source, multiplication, tier, 3, |frames| {
             assert_eq!(frames.len(), 2);
-            assert_eq!((frames[1].function, frames[1].site), (0, SiteId::before(breakpoints[0]).0));
+            assert_eq!((frames[1].function, frames[1].site), (0, site));
             operands.push(frames[1].operands.clone());
-            start = Start::Resume(Box::new(state));
-        }
+        });
+        assert_eq!(result, [Argument::I32(14)], "{tier:?}");
         let expected = [3, 2, 1].map(|n| vec![Value::I32(n), Value::I32(n)]);
         assert_eq!(operands, expected, "{tier:?}");
     }
+}
+
+#[test]
+fn breakpoints_below_a_function_of_many_values() {
+    const VALUES: usize = 400;
+    const STOPS: usize = VALUES.div_ceil(128);
+    let source = wat::parse_str(crowded(VALUES)).unwrap();
+    let multiplication = source.windows(5).position(|bytes| bytes == [0x20, 0, 0x20, 0, 0x6c]).unwrap() + 4;
+    let mut stops = 0;
+    let result = run_through(&source, multiplication, Tier::Cranelift, 1000, |frames| {
+        let locals = &frames[0].locals;
+        assert_eq!(locals[1..].len(), VALUES);
+        for (value, local) in (1000..).zip(&locals[1..]) {
+            assert_eq!(*local, Value::I32(value));
+        }
+        stops += 1;
+    });
+    assert_eq!(stops, STOPS);
+    let values = i32::try_from(VALUES).unwrap();
+    assert_eq!(result, [Argument::I32(values * 1000 + values * (values - 1) / 2)]);
 }
